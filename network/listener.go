@@ -1,0 +1,108 @@
+package network
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gatehousehq/gatehouse"
+)
+
+// Listener refuses, at Accept and before any handshake, the peers that
+// [Network.CheckPeer] denies: they are reset. It counts the connections that
+// are open. Peers of a Unix socket pass.
+func (n *Network) Listener(inner net.Listener) net.Listener {
+	return &listener{Listener: inner, network: n}
+}
+
+type listener struct {
+	net.Listener
+	network *Network
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		peer, d := l.network.checkConn(c)
+		if d.Verdict != gatehouse.Pass {
+			l.network.refusals.add(peer, d)
+			refuse(c)
+			continue
+		}
+		l.network.accepted.Add(1)
+		return l.network.counted(c), nil
+	}
+}
+
+func (n *Network) checkConn(c net.Conn) (netip.Addr, gatehouse.Decision) {
+	switch a := c.RemoteAddr().(type) {
+	case *net.UnixAddr:
+		return netip.Addr{}, gatehouse.Passed()
+	case *net.TCPAddr:
+		peer := normal(a.AddrPort().Addr())
+		return peer, n.CheckPeer(peer)
+	}
+	return netip.Addr{}, n.CheckPeer(netip.Addr{})
+}
+
+// refuse closes with a reset, which leaves no TIME_WAIT on this side.
+func refuse(c net.Conn) {
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0) // best effort: the close below is what counts
+	}
+	_ = c.Close() // the peer is refused whatever becomes of its socket
+}
+
+// counted wraps c so that its Close is counted once. TCP and Unix connections
+// keep their methods, so that net/http and io.Copy still see CloseWrite and ReadFrom.
+func (n *Network) counted(c net.Conn) net.Conn {
+	n.open.Add(1)
+	switch c := c.(type) {
+	case *net.TCPConn:
+		return &tcpConn{TCPConn: c, leave: leave{open: &n.open}}
+	case *net.UnixConn:
+		return &unixConn{UnixConn: c, leave: leave{open: &n.open}}
+	}
+	return &otherConn{Conn: c, leave: leave{open: &n.open}}
+}
+
+type leave struct {
+	once sync.Once
+	open *atomic.Int64
+}
+
+func (l *leave) now() { l.once.Do(func() { l.open.Add(-1) }) }
+
+type tcpConn struct {
+	*net.TCPConn
+	leave leave
+}
+
+func (c *tcpConn) Close() error {
+	c.leave.now()
+	return c.TCPConn.Close()
+}
+
+type unixConn struct {
+	*net.UnixConn
+	leave leave
+}
+
+func (c *unixConn) Close() error {
+	c.leave.now()
+	return c.UnixConn.Close()
+}
+
+type otherConn struct {
+	net.Conn
+	leave leave
+}
+
+func (c *otherConn) Close() error {
+	c.leave.now()
+	return c.Conn.Close()
+}
