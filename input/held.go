@@ -1,0 +1,63 @@
+package input
+
+import (
+	"strings"
+
+	"github.com/gatehousehq/gatehouse"
+)
+
+// parseHeld decodes a body and adds its inputs.
+func (p *Parser) parseHeld(text string, m media, codings []string, b *builder) *Error {
+	decoded, err := p.decode(text, codings)
+	if decoded != text {
+		p.undecoded(text, m, b)
+	}
+	if e := p.parseText(decoded, m, b); err == nil {
+		err = e
+	}
+	return err
+}
+
+// undecoded adds what a backend that ignores Content-Encoding reads, where
+// that is anything.
+func (p *Parser) undecoded(text string, m media, b *builder) {
+	trimmed := strings.TrimLeft(text, " \t\r\n")
+	switch {
+	case m.format == formBody:
+		f := form{kind: gatehouse.Form, b: b, printableOnly: true}
+		for pair := range strings.SplitSeq(text, "&") {
+			if f.pair(pair) != nil {
+				return
+			}
+		}
+	case m.format == jsonBody && trimmed != "" && (trimmed[0] == '{' || trimmed[0] == '['):
+		_ = jsonInputs(text, "", p.o.MaxDepth, b)
+	}
+}
+
+// parseText adds the inputs of a decoded body.
+func (p *Parser) parseText(text string, m media, b *builder) *Error {
+	text, err := toUTF8(text, m)
+	if err != nil {
+		return err
+	}
+	switch m.format {
+	case jsonBody:
+		return jsonInputs(text, "", p.o.MaxDepth, b)
+	case formBody:
+		if err := pairInputs(text, gatehouse.Form, b); err != nil {
+			return err
+		}
+		// curl -d sends JSON with this type unless told otherwise, and
+		// backends that expect JSON read it.
+		if t := strings.TrimLeft(text, " \t\r\n"); t != "" && (t[0] == '{' || t[0] == '[') {
+			if err := jsonInputs(t, "", p.o.MaxDepth, b); err != nil && err.Rule != RuleMalformedJSON {
+				return err
+			}
+		}
+		return nil
+	case multipartBody:
+		return p.parseMultipart(text, m, b)
+	}
+	return nil
+}
