@@ -31,7 +31,9 @@ func (p *Parser) undecoded(text string, m media, b *builder) {
 			}
 		}
 	case m.format == jsonBody && trimmed != "" && (trimmed[0] == '{' || trimmed[0] == '['):
-		_ = jsonInputs(text, "", p.o.MaxDepth, b)
+		_ = jsonInputs(text, "", p.o.MaxDepth, b) // most often it is not JSON
+	case m.format == multipartBody && m.boundary != "" && strings.Contains(text, m.boundary):
+		_ = p.parseMultipart(text, m, b) // most often it is not multipart
 	}
 }
 

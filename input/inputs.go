@@ -29,7 +29,6 @@ type Inputs struct {
 	head     [headGroups][]Input
 	body     []Input
 	streamed bool
-	done     bool
 	err      *Error
 	hooks    []func(Input) error
 	ends     []func(*Error) error
@@ -160,8 +159,8 @@ func (in *Inputs) build(group int) *Error {
 // A builder collects inputs up to a bound.
 type builder struct {
 	inputs []Input
-	max    int
-	// emit, where set, is called for each input besides.
+	n, max int
+	// emit, where set, is given each input instead of inputs.
 	emit func(Input) error
 	// aborted is what emit returned.
 	aborted error
@@ -180,11 +179,14 @@ func (b *builder) add(kind gatehouse.PlaceKind, name, value string) *Error {
 }
 
 func (b *builder) put(i Input) bool {
-	if len(b.inputs) >= b.max {
+	if b.n >= b.max {
 		return false
 	}
-	b.inputs = append(b.inputs, i)
-	if b.emit != nil && b.aborted == nil {
+	b.n++
+	switch {
+	case b.emit == nil:
+		b.inputs = append(b.inputs, i)
+	case b.aborted == nil:
 		b.aborted = b.emit(i)
 	}
 	return true

@@ -46,8 +46,26 @@ type media struct {
 	format   format
 	charset  string
 	boundary string
+	// twice is set where there may be another boundary.
+	twice bool
 	// sniffed is set where the bytes, not the type, said so.
 	sniffed bool
+}
+
+// contentType reads the Content-Type fields: of several, the first that is
+// parsed.
+func contentType(lines []string) media {
+	if len(lines) == 0 {
+		return parseMedia("")
+	}
+	var m media
+	for _, line := range lines {
+		if m = parseMedia(line); m.format != opaque {
+			break
+		}
+	}
+	m.twice = m.twice || len(lines) > 1
+	return m
 }
 
 // parseMedia reads a Content-Type leniently: a backend that reads only its
@@ -67,21 +85,26 @@ func parseMedia(contentType string) media {
 	}
 	_, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
-		params = looseParams(rest)
+		params, m.twice = looseParams(rest)
 	}
 	m.charset = strings.ToLower(strings.Trim(params["charset"], ` '"`))
 	m.boundary = params["boundary"]
 	return m
 }
 
-// looseParams reads parameters that the mime package does not accept; the last
-// of several wins, as it does nowhere, but the boundary is then checked anyway.
-func looseParams(s string) map[string]string {
-	params := map[string]string{}
+// looseParams reads parameters that the mime package does not accept, such as
+// an unquoted "=" in a boundary. twice is set where one of them is repeated.
+func looseParams(s string) (params map[string]string, twice bool) {
+	params = map[string]string{}
 	for param := range strings.SplitSeq(s, ";") {
-		if name, value, ok := strings.Cut(param, "="); ok {
-			params[strings.ToLower(strings.TrimSpace(name))] = strings.Trim(strings.TrimSpace(value), `"`)
+		name, value, ok := strings.Cut(param, "=")
+		if !ok {
+			continue
 		}
+		name = strings.ToLower(strings.TrimSpace(name))
+		_, had := params[name]
+		twice = twice || had
+		params[name] = strings.Trim(strings.TrimSpace(value), `"`)
 	}
-	return params
+	return params, twice
 }

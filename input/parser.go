@@ -27,18 +27,25 @@ type Options struct {
 	// MaxRatio is the decoded to the encoded size above which a body that
 	// exceeds Limit is called a bomb. Default 100.
 	MaxRatio int
-	// MaxField is the most bytes kept of one field of a streamed multipart
-	// body. Default 256 KiB, or Limit if that is less.
+	// MaxField is the most bytes of one field of a multipart body. Default:
+	// Limit, and not above it.
 	MaxField int64
 }
 
-const chunkSize = 16 << 10
+const (
+	chunkSize = 16 << 10
+	// maxDecoders is how many bodies are decoded at once: held ones, so this
+	// waits for no client.
+	maxDecoders = 8
+)
 
 // A Parser parses requests. It may be used concurrently.
 type Parser struct {
 	o Options
 	// chunks are buffers through which bodies are read.
 	chunks sync.Pool
+	// decoders holds a token for each body being decoded.
+	decoders chan struct{}
 }
 
 // New checks the options.
@@ -56,15 +63,15 @@ func New(o Options) (*Parser, error) {
 		o.MaxDepth = 128
 	}
 	if o.MaxRatio == 0 {
-		o.MaxRatio = 100
+		o.MaxRatio = defaultRatio
 	}
 	if o.MaxField == 0 {
-		o.MaxField = min(256<<10, o.Limit)
+		o.MaxField = o.Limit
 	}
 	if o.MaxField > o.Limit {
 		return nil, fmt.Errorf("input: MaxField is %d: must not be above Limit, %d", o.MaxField, o.Limit)
 	}
-	p := &Parser{o: o}
+	p := &Parser{o: o, decoders: make(chan struct{}, maxDecoders)}
 	p.chunks.New = func() any { return new([chunkSize]byte) }
 	return p, nil
 }
@@ -131,7 +138,7 @@ func (p *Parser) body(r *http.Request, in *Inputs) (*Error, error) {
 	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
 		return nil, nil
 	}
-	m := parseMedia(strings.Join(r.Header["Content-Type"], ","))
+	m := contentType(r.Header["Content-Type"])
 	if m.format == unknown {
 		f, err := sniff(r)
 		if err != nil {
