@@ -22,7 +22,7 @@ func Line(s string) string {
 		// Enough that a secret which the later cut would break is still whole.
 		s = s[:4*maxLine]
 	}
-	return cut(escape(Redact(s)), maxLine)
+	return Cut(escape(Redact(s)), maxLine)
 }
 
 // Path makes a request's path fit for a log. The query and fragment are left
@@ -43,7 +43,7 @@ func Path(s string) string {
 		segments[i] = pathSegment(segment, before)
 		before = strings.ToLower(segment)
 	}
-	return cut(escape(Redact(strings.Join(segments, "/"))), maxPath)
+	return Cut(escape(Redact(strings.Join(segments, "/"))), maxPath)
 }
 
 // tokenSteps are segments after which a path carries a secret of its own:
@@ -67,7 +67,7 @@ func pathSegment(raw, before string) string {
 	case longToken(segment), Redact(segment) != segment:
 		return Mark
 	}
-	return cut(raw, maxSegment)
+	return Cut(raw, maxSegment)
 }
 
 func afterTokenStep(before string) bool {
@@ -122,8 +122,8 @@ func escape(s string) string {
 
 func hidden(r rune) bool { return r != ' ' && !unicode.IsPrint(r) }
 
-// cut shortens s to at most limit bytes, at a character's end.
-func cut(s string, limit int) string {
+// Cut shortens s to at most limit bytes, at a character's end.
+func Cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
 	}

@@ -1,0 +1,105 @@
+package events
+
+import "github.com/gatehousehq/gatehouse"
+
+// An Entry describes one event for a reader of the log.
+type Entry struct {
+	Name string
+	// Level is what the event is ordinarily written with; an event that can
+	// be more or less urgent says so in Meaning.
+	Level gatehouse.Level
+	// Meaning is what happened, and what to do about it.
+	Meaning string
+	// short is Meaning's core, for the words of an event about a request.
+	short string
+}
+
+// Catalogue is every event that the gate writes, in the order of the
+// reference.
+func Catalogue() []Entry {
+	all := make([]Entry, len(catalogue))
+	copy(all, catalogue[:])
+	return all
+}
+
+var catalogue = [...]Entry{
+	{
+		Name: "authz_fail", Level: gatehouse.Warning, short: "the client may not have or do this",
+		Meaning: "A client asked for what it may not have or do. Many of one client are somebody trying doors.",
+	},
+	{
+		Name: "input_validation_fail", Level: gatehouse.Warning, short: "an input breaks a rule of form",
+		Meaning: "An input breaks a rule of form: the framing of the request, a size, an encoding, a declared type. Field says which input.",
+	},
+	{
+		Name: "malicious_csrf", Level: gatehouse.Warning, short: "a browser was made to send this by another site",
+		Meaning: "Another site made a browser send a request that changes something. If the site is a partner of yours, `gatehouse allow` has the entry.",
+	},
+	{
+		Name: "sys_startup", Level: gatehouse.Info,
+		Meaning: "The gate started. Detail has its version and where it listens.",
+	},
+	{
+		Name: "sys_shutdown", Level: gatehouse.Info,
+		Meaning: "The gate stopped, for the reason given. A log that ends without this event was cut off or the process was killed.",
+	},
+	{
+		Name: "sys_restart", Level: gatehouse.Info,
+		Meaning: "A part of the gate was replaced while it ran, ordinarily the configuration.",
+	},
+	{
+		Name: "sys_crash", Level: gatehouse.Critical,
+		Meaning: "A panic in a rung or handler. The request was refused and the gate runs on. Please report it, with the stack of Detail.",
+	},
+	{
+		Name: "sys_monitor_disabled", Level: gatehouse.Critical,
+		Meaning: "A place that events are written to can't be reached. Detail says which and why. The other places go on.",
+	},
+	{
+		Name: "sys_monitor_enabled", Level: gatehouse.Info,
+		Meaning: "A place that events are written to is reached again. Detail says how many events it did not get.",
+	},
+	{
+		Name: "gate_bypass", Level: gatehouse.Warning,
+		Meaning: "Something that is ordinarily refused may pass, for the reason that the configuration gives. Written at start for each.",
+	},
+	{
+		Name: "gate_config_refused", Level: gatehouse.Critical,
+		Meaning: "A changed configuration has errors and was not taken; the one before goes on. `gatehouse check` lists the errors.",
+	},
+	{
+		Name: "gate_upstream_failed", Level: gatehouse.Warning,
+		Meaning: "The backend could not answer: it is down, took too long, sent what isn't HTTP, or ended in the middle. The client got a 502 or 504.",
+	},
+	{
+		Name: "gate_upstream_recovered", Level: gatehouse.Info,
+		Meaning: "The backend answers again.",
+	},
+	{
+		Name: "gate_banned", Level: gatehouse.Warning,
+		Meaning: "An address is refused until the time in Detail. `gatehouse bans remove` ends it.",
+	},
+	{
+		Name: "gate_unbanned", Level: gatehouse.Info,
+		Meaning: "A ban was taken back before its time.",
+	},
+	{
+		Name: "gate_undeclared_proxy", Level: gatehouse.Warning,
+		Meaning: "A private address sends forwarding headers and is not among network.trusted_proxies: behind it may stand everybody. Address limits and bans are suspended for it until it is declared.",
+	},
+	{
+		Name: "gate_certificate", Level: gatehouse.Info,
+		Meaning: "Something about a certificate: issued, renewed, reloaded. Warning or critical where it expires soon or can't be used.",
+	},
+}
+
+// entryOf is the catalogue's entry. An event that isn't there is critical: it
+// is a mistake in this package, which its test finds.
+func entryOf(name string) Entry {
+	for _, e := range catalogue {
+		if e.Name == name {
+			return e
+		}
+	}
+	return Entry{Name: name, Level: gatehouse.Critical}
+}
