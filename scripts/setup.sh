@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Installs what the tests want from Debian's packages, and only what is missing.
+# Run it as root, or as a user who may sudo without a password; otherwise it
+# prints the command to run. It leaves no daemon running and none enabled.
+#
+#   scripts/setup.sh            install what is missing
+#   scripts/setup.sh --check    say what is missing, install nothing
+#   scripts/setup.sh --list     names that a skipped test gives when setup could help
+#
+# Exit: 0 nothing is missing any more; 1 something is.
+set -euo pipefail
+
+# program or file | packages | what it is for
+wanted() {
+  cat <<'TABLE'
+gcc|gcc libc6-dev|the race detector
+git|git|clone and push through the gate
+curl|curl|ranges and uploads through the gate
+chromium|chromium|a real browser through the gate
+php|php-cli|MediaWiki behind the gate
+php:xml|php-xml|MediaWiki behind the gate
+php:gd|php-gd|MediaWiki behind the gate
+php:mbstring|php-mbstring|MediaWiki behind the gate
+php:pdo_sqlite|php-sqlite3|MediaWiki behind the gate
+php:intl|php-intl|MediaWiki behind the gate
+node|nodejs|scripts of the pages under test
+nginx|nginx-light|a peer in benchmarks/http
+wrk|wrk|the load in benchmarks/http
+TABLE
+}
+
+# MediaWiki's package depends on a web server, and recommends a database. The
+# tests run it with php alone, so its files are unpacked and not installed.
+cache_home() {
+  local home=${XDG_CACHE_HOME:-}
+  if [ -z "$home" ] && [ -n "${SUDO_USER:-}" ]; then home=$(getent passwd "$SUDO_USER" | cut -d: -f6)/.cache; fi
+  printf '%s/gatehouse' "${home:-$HOME/.cache}"
+}
+mediawiki="$(cache_home)/mediawiki"
+mediawiki_packages="mediawiki mediawiki-classes"
+
+has() {
+  case $1 in
+    php:*) command -v php >/dev/null && php -m 2>/dev/null | grep -qix "${1#php:}" ;;
+    nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+has_mediawiki() { [ -f "$mediawiki/usr/share/mediawiki/index.php" ]; }
+
+as_root=""
+can_install() {
+  command -v apt-get >/dev/null || return 1
+  [ "$(id -u)" = 0 ] && return 0
+  command -v sudo >/dev/null && sudo -n true 2>/dev/null && as_root="sudo -n"
+}
+
+# A package's script asks policy-rc.d before it starts a daemon; 101 says no.
+policy=/usr/sbin/policy-rc.d
+forbid_daemons() {
+  [ -e "$policy" ] && return
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+  $as_root chmod 755 "$policy"
+  trap '$as_root rm -f "$policy"' EXIT
+}
+
+# What an installation would start at the next boot is disabled.
+disable_nginx() {
+  if [ -d /run/systemd/system ]; then $as_root systemctl disable --quiet nginx || true
+  elif command -v update-rc.d >/dev/null; then $as_root update-rc.d nginx disable >/dev/null 2>&1 || true; fi
+}
+
+updated=no
+update_lists() {
+  [ $updated = yes ] && return
+  $as_root apt-get update -qq >/dev/null 2>&1 || echo "setup: apt-get update failed; going on with the lists that are there" >&2
+  updated=yes
+}
+
+install_packages() {
+  update_lists
+  forbid_daemons
+  DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+  case " $* " in *" nginx-light "*) disable_nginx ;; esac
+}
+
+unpack_mediawiki() {
+  local dir
+  dir=$(mktemp -d)
+  # shellcheck disable=SC2086 # one word a package
+  (cd "$dir" && apt-get download -qq $mediawiki_packages >/dev/null 2>&1) || { rm -rf "$dir"; return 1; }
+  rm -rf "$mediawiki" "$mediawiki.new" && mkdir -p "$mediawiki.new"
+  for deb in "$dir"/*.deb; do dpkg-deb -x "$deb" "$mediawiki.new"; done
+  rm -rf "$dir"
+  # The package's links are absolute; here they lead into this folder.
+  find "$mediawiki.new" -type l -lname '/*' -printf '%l\t%p\n' | while IFS=$'\t' read -r target link; do
+    if [ -e "$mediawiki.new$target" ]; then ln -sfnr "$mediawiki.new$target" "$link"; else rm -f "$link"; fi
+  done
+  mv "$mediawiki.new" "$mediawiki"
+  if [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ]; then chown -R "$SUDO_USER:" "$(cache_home)"; fi
+}
+
+missing_lines() {
+  local program packages purpose
+  while IFS='|' read -r program packages purpose; do
+    has "$program" || printf '%s|%s\n' "$packages" "$purpose"
+  done < <(wanted)
+}
+
+main() {
+  case ${1:-} in
+    --list) { wanted | cut -d'|' -f1 | cut -d: -f1; echo mediawiki; } | sort -u; return 0 ;;
+    --check | "") ;;
+    *) echo "usage: scripts/setup.sh [--check | --list]" >&2; return 2 ;;
+  esac
+  local lines still=0 packages purpose to_install=()
+  lines=$(missing_lines)
+  if [ -n "$lines" ] && { [ "${1:-}" = --check ] || ! can_install; }; then
+    while IFS='|' read -r packages purpose; do echo "setup: missing: $packages: $purpose"; done <<<"$lines"
+    still=1
+  elif [ -n "$lines" ]; then
+    while IFS='|' read -r packages purpose; do
+      echo "setup: installs $packages: $purpose"
+      # shellcheck disable=SC2206 # one word a package
+      to_install+=($packages)
+    done <<<"$lines"
+    install_packages "${to_install[@]}" || true
+    [ -z "$(missing_lines)" ] || { echo "setup: apt-get could not install everything; still missing: $(missing_lines | cut -d'|' -f1 | tr '\n' ' ')" >&2; still=1; }
+  fi
+  if ! has_mediawiki; then
+    if [ "${1:-}" = --check ] || ! command -v apt-get >/dev/null; then
+      echo "setup: missing: $mediawiki: MediaWiki behind the gate"
+      still=1
+    else
+      echo "setup: unpacks $mediawiki_packages into $mediawiki: MediaWiki behind the gate"
+      if can_install; then update_lists; fi
+      unpack_mediawiki || { echo "setup: MediaWiki could not be downloaded: run 'apt-get update' as root once" >&2; still=1; }
+    fi
+  fi
+  if [ $still = 1 ] && [ "${1:-}" != --check ]; then
+    if ! command -v apt-get >/dev/null; then echo "setup: this is no Debian: install these with your own package manager" >&2
+    elif ! can_install; then echo "setup: to install them, run: sudo $(cd "$(dirname "$0")" && pwd)/setup.sh" >&2; fi
+  fi
+  return $still
+}
+
+main "$@"
