@@ -227,7 +227,8 @@ func numbered(s string, c class) bool {
 	case prefix.digits > 0 || tail.digits == 0:
 		return false
 	case prefix.lower == 0: // capitals
-		return tail.digits >= 3 && tail.lower+tail.upper <= 6
+		last := rest[strings.LastIndexAny(rest, "-_")+1:]
+		return tail.digits >= 3 && len(last) >= 3 && tail.letters() <= 6
 	case tail.letters() == 0 && tail.dashes == 0:
 		return tail.digits >= 5
 	}
