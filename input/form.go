@@ -13,6 +13,10 @@ func pairInputs(s string, kind gatehouse.PlaceKind, b *builder) *Error {
 		return nil
 	}
 	f := form{kind: kind, b: b}
+	pairs := strings.Count(s, "&") + 1
+	b.grow(3 * pairs)
+	f.names.list = make([]string, 0, min(pairs, 64))
+	f.first = make([]string, 0, min(pairs, 64))
 	for rest := s; rest != ""; {
 		var pair string
 		pair, rest, _ = strings.Cut(rest, "&")

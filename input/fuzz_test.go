@@ -118,7 +118,7 @@ func FuzzForm(f *testing.F) {
 				t.Fatalf("%q: the name %q is missing in %q", s, name, list(b.inputs))
 			}
 			for _, value := range values[name] {
-				if !have["query:"+placeName(name)+"="+value] {
+				if !have[gatehouse.Place{Kind: gatehouse.Query, Name: placeName(name)}.String()+"="+value] {
 					t.Fatalf("%q: %q of %q is missing in %q", s, value, name, list(b.inputs))
 				}
 			}

@@ -10,8 +10,7 @@ import (
 	"github.com/gatehousehq/gatehouse"
 )
 
-// maxNumbered is how many positions of a path have a name of their own made
-// beforehand.
+// positions are the names of the first segments of a path.
 var positions = func() (t [32]string) {
 	for i := range t {
 		t[i] = strconv.Itoa(i)
@@ -285,6 +284,12 @@ var structural = map[string]bool{
 // its value has the ordinary form; a hostile client can put anything there.
 func Structural(name string) bool { return structural[name] }
 
+// sortLines orders header fields by name: a map has no order, and which inputs
+// come first must not be chance.
+func sortLines(lines []headerLine) {
+	slices.SortFunc(lines, func(a, b headerLine) int { return strings.Compare(a.name, b.name) })
+}
+
 // headerLines takes the header fields as they are now: later changes of the
 // map do not race with a check on another goroutine.
 func headerLines(h http.Header) []headerLine {
@@ -292,6 +297,5 @@ func headerLines(h http.Header) []headerLine {
 	for name, values := range h {
 		lines = append(lines, headerLine{name, values})
 	}
-	slices.SortFunc(lines, func(a, b headerLine) int { return strings.Compare(a.name, b.name) })
 	return lines
 }

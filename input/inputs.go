@@ -1,6 +1,7 @@
 package input
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -150,6 +151,8 @@ func (in *Inputs) build(group int) *Error {
 	case cookieGroup:
 		err = cookieInputs(in.headers, &b)
 	case headerGroup:
+		sortLines(in.headers)
+		b.grow(len(in.headers) + 2)
 		err = headerInputs(in.host, in.headers, &b)
 	}
 	in.head[group], in.built[group] = b.inputs, true
@@ -176,6 +179,13 @@ func (b *builder) add(kind gatehouse.PlaceKind, name, value string) *Error {
 		b.put(Input{gatehouse.Place{Kind: kind, Name: name}, strings.ToValidUTF8(value, "\uFFFD")})
 	}
 	return nil
+}
+
+// grow makes room for about n inputs, so that a few allocations serve most
+// requests and a hostile count takes none beforehand.
+func (b *builder) grow(n int) {
+	const most = 256
+	b.inputs = slices.Grow(b.inputs, min(n, most))
 }
 
 func (b *builder) put(i Input) bool {

@@ -15,7 +15,9 @@ import (
 // names of the places.
 func jsonInputs(s, prefix string, maxDepth int, b *builder) *Error {
 	w := walker{s: strings.TrimPrefix(s, "\uFEFF"), b: b, maxDepth: maxDepth}
-	w.path = append(w.path, prefix...)
+	w.path = append(make([]byte, 0, maxPlaceName), prefix...)
+	w.stack = make([]level, 0, 8)
+	b.grow(len(s) / 12)
 	for {
 		w.space()
 		for w.i < len(w.s) && w.s[w.i] == recordSeparator {
