@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# Runs every check of the repository: what is missing and installable is
+# installed first (scripts/setup.sh), then formatting, vet, staticcheck, the
+# tests, and the modules beside the product's. The end says what was skipped and
+# why. With CI=true, a test skipped for something that setup could have
+# installed is a failure. Arguments go to go test, such as -run 'TestBan'.
+#
+# GATEHOUSE_LONG=1 (scripts/test-full.sh) makes the long runs long; without it
+# they hold a sample of one percent.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export GOWORK=off
+
+started=$SECONDS
+failed=()
+step() { # name command...
+  local name=$1 at=$SECONDS
+  shift
+  echo "== $name"
+  if "$@"; then echo "== $name: fine, $((SECONDS - at)) s"; else failed+=("$name"); echo "== $name: FAILED, $((SECONDS - at)) s"; fi
+}
+
+command -v go >/dev/null || { echo "test: there is no go command: install Go 1.26 or newer" >&2; exit 3; }
+
+strict=""
+[ "${CI:-}" = true ] && strict=-strict
+if ! ./scripts/setup.sh; then
+  echo "== setup: something is missing; what needs it is skipped"
+  [ -z "$strict" ] || failed+=("setup")
+fi
+started=$SECONDS
+
+formatted() {
+  local files
+  files=$(git ls-files -co --exclude-standard -- '*.go' | while read -r f; do [ -f "$f" ] && echo "$f"; done | xargs gofmt -l)
+  [ -z "$files" ] || { printf 'gofmt -w these:\n%s\n' "$files"; return 1; }
+}
+staticcheck() { go tool -modfile=tools/go.mod staticcheck ./...; }
+beside() { # modules that are not the product's: they build, and their own tests pass
+  local module status=0
+  for module in tools benchmarks; do
+    [ -f "$module/go.mod" ] || continue
+    (cd "$module" && go vet ./... && go test ./...) || status=1
+  done
+  return $status
+}
+
+# The race detector is for packages where goroutines meet: a package is one if
+# it, or its test, starts goroutines or imports what synchronises them.
+packages() { # yes|no
+  local list
+  list=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}} {{join .Imports ","}},{{join .TestImports ","}},{{join .XTestImports ","}},{{end}}' ./...) || return 1
+  local path dir imports meet
+  while read -r path dir imports; do
+    [ -n "$path" ] || continue
+    meet=no
+    case ",$imports" in *,sync,* | *,sync/atomic,* | *,golang.org/x/sync/*) meet=yes ;; esac
+    if [ $meet = no ] && grep -qE '^\s*go (func|[A-Za-z_.]+\()' "$dir"/*.go; then meet=yes; fi
+    if [ $meet = "$1" ]; then echo "$path"; fi
+  done <<<"$list"
+}
+
+race=""
+skipped=""
+if [ "$(go env CGO_ENABLED)" = 1 ] && command -v "$(go env CC)" >/dev/null; then race=-race
+else skipped="the race detector: there is no C compiler; ./scripts/setup.sh installs gcc"; fi
+
+tests() { # race or not, flags
+  local list
+  list=$(packages "$1") || return 1
+  [ -n "$list" ] || return 0
+  # shellcheck disable=SC2086 # one word a package and flag
+  go test -json $2 -timeout "$timeout" "${args[@]}" $list
+}
+all_tests() { # one list after the other, since both want every core
+  {
+    status=0
+    tests no "" || status=1
+    tests yes "$race" || status=1
+    exit $status
+  } 2>&1 | go run -C tools ./testsummary $strict -installable "$(./scripts/setup.sh --list | tr '\n' ' ')"
+}
+
+args=("$@")
+timeout=6m
+[ "${GATEHOUSE_LONG:-}" = 1 ] && timeout=4h
+step "gofmt" formatted
+step "go vet" go vet ./...
+step "staticcheck" staticcheck
+step "go test" all_tests
+step "the modules beside" beside
+
+[ -z "$skipped" ] || echo "skipped: $skipped"
+[ "${GATEHOUSE_LONG:-}" = 1 ] || echo "skipped: the long runs, but for a sample: ./scripts/test-full.sh has them"
+if [ ${#failed[@]} -gt 0 ]; then
+  echo "FAIL after $((SECONDS - started)) s: ${failed[*]}"
+  exit 1
+fi
+echo "all well after $((SECONDS - started)) s"
