@@ -41,7 +41,7 @@ mediawiki_packages="mediawiki mediawiki-classes"
 
 has() {
   case $1 in
-    php:*) command -v php >/dev/null && php -m 2>/dev/null | grep -qix "${1#php:}" ;;
+    php:*) grep -qix "${1#php:}" <<<"$(command -v php >/dev/null && php -m 2>/dev/null)" ;;
     nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
     *) command -v "$1" >/dev/null ;;
   esac

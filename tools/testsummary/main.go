@@ -97,7 +97,9 @@ func (s *summary) take(e event) {
 			fmt.Fprint(s.to, e.Output)
 		}
 	case e.Action == "output":
-		s.output[key] = append(s.output[key], e.Output)
+		if !strings.HasPrefix(e.Output, "=== ") {
+			s.output[key] = append(s.output[key], e.Output)
+		}
 	case e.Test == "":
 		if e.Action == "fail" {
 			s.failed = append(s.failed, e.Package)
@@ -144,7 +146,7 @@ func sortedKeys(m map[string][]string) []string {
 }
 
 var (
-	frame    = regexp.MustCompile(`^\s*(=== |--- )`)
+	frame    = regexp.MustCompile(`^\s*--- `)
 	position = regexp.MustCompile(`^\s*\S+\.go:\d+: `)
 )
 
