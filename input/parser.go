@@ -77,7 +77,8 @@ func New(o Options) (*Parser, error) {
 }
 
 // Parse finds the inputs of r and replaces r.Body by one that gives the same
-// bytes. The error is an [*Error] where the request can't be parsed wholly,
+// bytes; where the body was read, the expectation "100-continue" is met and its
+// header field removed. The error is an [*Error] where the request can't be parsed wholly,
 // and the client's connection's own where reading the body failed; the inputs
 // are usable with either.
 //
@@ -158,6 +159,10 @@ func (p *Parser) body(r *http.Request, in *Inputs) (*Error, error) {
 // held reads the body and parses it.
 func (p *Parser) held(r *http.Request, in *Inputs, m media) (*Error, error) {
 	text, whole, readErr := p.hold(r)
+	// The read made net/http send 100 Continue. Passed on, the expectation
+	// would make the client see another one, and a backend that ignores it
+	// would be waited for.
+	r.Header.Del("Expect")
 	b := builder{max: p.o.MaxInputs}
 	err := p.parseHeld(text, m, r.Header["Content-Encoding"], &b)
 	in.body = b.inputs
