@@ -1,0 +1,216 @@
+package attacks
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"strconv"
+)
+
+func accounts() []Case {
+	const class = "Account"
+	return []Case{
+		{ID: "sign-up", Title: "Make an account as Siobhán O'Reilly", Kind: Ordinary, Class: class, Try: "{base}/signup", Run: signsUp},
+		{ID: "sign-in", Title: "Sign in with a password full of quotation marks", Kind: Ordinary, Class: class, Try: `{base}/signup and {base}/login with  it's "quoted"; -- <ok>`, Run: signsInQuoted},
+		{ID: "sign-in-wrong", Title: "Mistype a password once, then sign in", Kind: Ordinary, Class: class, Try: "{base}/login", Run: mistypes},
+		{ID: "sign-in-next", Title: "Be asked to sign in, and come back to the page", Kind: Ordinary, Class: class, Try: "{base}/profile, not signed in", Run: comesBack},
+		{ID: "sign-out", Title: "Sign out", Kind: Ordinary, Class: class, Try: "{base}/account: Sign out", Run: signsOut},
+		{ID: "profile", Title: "Change one's profile, with letters of many scripts", Kind: Ordinary, Class: class, Try: "{base}/profile", Run: changesProfile},
+		{ID: "upload", Title: "Upload a picture, and get the same bytes back", Kind: Ordinary, Class: class, Try: "{base}/profile: a PNG called  me & you (1).png", Run: uploadsPicture},
+		{ID: "picture-from-web", Title: "Take a picture from the web", Kind: Ordinary, Class: class, Try: "{base}/profile: http://photos.example/teapot.svg", Run: takesPicture},
+		{ID: "office", Title: "Look at the back office as its owner", Kind: Ordinary, Class: class, Try: "{base}/login as ingrid@wrenalder.example, lighthouse, then {base}/admin", Run: opensOffice},
+		{ID: "office-price", Title: "Change a price as the owner", Kind: Ordinary, Class: class, Try: "{base}/admin: Running low, Set", Run: changesPrice},
+	}
+}
+
+func signsUp(ctx context.Context, t *Target) (Result, error) {
+	v, email := newVisitor(t), "siobhan.o'reilly+"+marker()+"@example.com"
+	r, err := v.post(ctx, "/signup", "name", "Siobhán O'Reilly", "email", email, "password", "correct horse battery staple")
+	if err != nil {
+		return Result{}, err
+	}
+	if r, err = v.get(ctx, r.location()); err != nil {
+		return Result{}, err
+	}
+	return r.expect(http.StatusOK, "Hello, Siobhán O'Reilly", email)
+}
+
+func signsInQuoted(ctx context.Context, t *Target) (Result, error) {
+	v, err := signUp(ctx, t, `it's "quoted"; -- <ok> \ % 密码`)
+	if err != nil {
+		return Result{}, err
+	}
+	return signsIn(ctx, newVisitor(t), v.email, v.password)
+}
+
+func mistypes(ctx context.Context, t *Target) (Result, error) {
+	account, err := signUp(ctx, t, "slippery fingers")
+	if err != nil {
+		return Result{}, err
+	}
+	v := newVisitor(t)
+	r, err := v.post(ctx, "/login", "email", account.email, "password", "slippery fungers")
+	if err != nil {
+		return Result{}, err
+	}
+	// A gate may make what the form says alike for all accounts.
+	if result, err := r.expect(http.StatusUnauthorized, `name="password"`); err != nil || !result.Succeeded {
+		return result, err
+	}
+	return signsIn(ctx, v, account.email, account.password)
+}
+
+func comesBack(ctx context.Context, t *Target) (Result, error) {
+	account, err := signUp(ctx, t, "back again")
+	if err != nil {
+		return Result{}, err
+	}
+	v := newVisitor(t)
+	r, err := v.get(ctx, "/profile")
+	if err != nil {
+		return Result{}, err
+	}
+	if r.status != http.StatusSeeOther || r.location() != "/login?next=/profile" {
+		return failed(r, "the visitor was not asked to sign in, but sent to %q", r.location())
+	}
+	if r, err = v.post(ctx, "/login", "email", account.email, "password", account.password, "next", "/profile"); err != nil {
+		return Result{}, err
+	}
+	if r, err = v.get(ctx, r.location()); err != nil {
+		return Result{}, err
+	}
+	return r.expect(http.StatusOK, "Reviews are signed", account.email)
+}
+
+func signsOut(ctx context.Context, t *Target) (Result, error) {
+	v, err := signUp(ctx, t, "so long")
+	if err != nil {
+		return Result{}, err
+	}
+	before := v.copied()
+	r, err := v.post(ctx, "/logout")
+	if err != nil {
+		return Result{}, err
+	}
+	if r, err = v.get(ctx, r.location()); err != nil {
+		return Result{}, err
+	}
+	if result, err := r.expect(http.StatusOK, "You are signed out", "Sign in"); err != nil || !result.Succeeded {
+		return result, err
+	}
+	if r, err = before.get(ctx, "/account"); err != nil {
+		return Result{}, err
+	}
+	return judged(r, r.status == http.StatusSeeOther, "the session is over in every tab", "the session goes on in another tab")
+}
+
+func changesProfile(ctx context.Context, t *Target) (Result, error) {
+	v, err := signUp(ctx, t, "who am I")
+	if err != nil {
+		return Result{}, err
+	}
+	want := profile{Name: "Zoë Müller-Øst (née D'Angelo)", Nickname: "Ζωή 🌿", Street: "1/2 Main St. & 3rd", City: "東京都 100-0001"}
+	_, err = v.post(ctx, "/profile", "id", strconv.FormatInt(v.id, 10), "name", want.Name, "nickname", want.Nickname, "street", want.Street, "city", want.City)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := v.get(ctx, "/profile?done=saved")
+	if err != nil {
+		return Result{}, err
+	}
+	got, err := v.profile(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	want.ID, want.Email, want.Role, want.Picture = got.ID, v.email, "customer", ""
+	return judged(r, r.status == http.StatusOK && got == want, "as it should be", "the profile is not what was saved")
+}
+
+// smallPNG is a picture of 24 by 24 points.
+func smallPNG() []byte {
+	picture := image.NewRGBA(image.Rect(0, 0, 24, 24))
+	for x := range 24 {
+		for y := range 24 {
+			picture.Set(x, y, color.RGBA{R: uint8(10 * x), G: uint8(10 * y), B: 120, A: 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, picture); err != nil {
+		panic(err) // a bytes.Buffer takes everything, and the picture is fixed
+	}
+	return b.Bytes()
+}
+
+func uploadsPicture(ctx context.Context, t *Target) (Result, error) {
+	v, err := signUp(ctx, t, "say cheese")
+	if err != nil {
+		return Result{}, err
+	}
+	want := smallPNG()
+	a, err := upload(sender{}, "/profile/picture", "me & you (1).png", "image/png", want)
+	if err != nil {
+		return Result{}, err
+	}
+	if _, err := v.send(ctx, a); err != nil {
+		return Result{}, err
+	}
+	r, err := v.picture(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	same := r.status == http.StatusOK && r.header.Get("Content-Type") == "image/png" && bytes.Equal(r.body, want)
+	return judged(r, same, "the same bytes came back", "the picture did not come back as it was")
+}
+
+func takesPicture(ctx context.Context, t *Target) (Result, error) {
+	v, err := signUp(ctx, t, "from afar")
+	if err != nil {
+		return Result{}, err
+	}
+	if _, err := v.post(ctx, "/profile/picture-from-url", "url", "http://photos.example/teapot.svg"); err != nil {
+		return Result{}, err
+	}
+	r, err := v.picture(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	return r.expect(http.StatusOK, "<svg")
+}
+
+func signedInOwner(ctx context.Context, t *Target) (*visitor, error) {
+	v := newVisitor(t)
+	_, err := v.post(ctx, "/login", "email", owner().Email, "password", owner().Password)
+	return v, err
+}
+
+func opensOffice(ctx context.Context, t *Target) (Result, error) {
+	v, err := signedInOwner(ctx, t)
+	if err != nil {
+		return Result{}, err
+	}
+	return v.entersOffice(ctx)
+}
+
+func changesPrice(ctx context.Context, t *Target) (Result, error) {
+	v, err := signedInOwner(ctx, t)
+	if err != nil {
+		return Result{}, err
+	}
+	before, err := v.article(ctx, 9)
+	if err != nil {
+		return Result{}, err
+	}
+	price := before.Price%9000 + 100
+	r, err := v.post(ctx, "/admin/products/9", "price", strconv.FormatInt(price, 10))
+	if err != nil {
+		return Result{}, err
+	}
+	after, err := v.article(ctx, 9)
+	if err != nil {
+		return Result{}, err
+	}
+	return judged(r, after.Price == price, "the price is changed", "the price is as it was")
+}

@@ -1,0 +1,158 @@
+package attacks
+
+import (
+	"context"
+	"crypto/md5"
+	"encoding/hex"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/gatehousehq/gatehouse/examples/shop"
+)
+
+const signInClass = "Sign-in"
+
+func signIns() []Case {
+	return []Case{
+		{ID: "weak-hash", Title: "Turn a stolen password hash into a password", Class: signInClass, Stops: []string{"data/guard", "identity/accounts"},
+			Try: "read the hashes as in sqli-search, and look them up: they are MD5 without a salt", Run: crack},
+		{ID: "unlimited-sign-in", Title: "Guess a password forty times", Class: signInClass, Stops: []string{"identity/throttle"},
+			Try: "{base}/login as marta@example.com with one password after another; the last is sunflower", Run: bruteForce},
+		{ID: "enumeration", Title: "Find out who has an account", Class: signInClass, Stops: []string{"identity/throttle"},
+			Try: "{base}/login as marta@example.com and as nobody@example.com, and compare what it says", Run: enumerate},
+		{ID: "cookie-readable", Title: "A session cookie that scripts can read", Class: signInClass, Stops: []string{"application/cookies"},
+			Try: "sign in and say document.cookie in the browser's console", Run: readableCookie},
+		{ID: "open-redirect", Title: "Sign in here, arrive on another site", Class: "Open redirect", Stops: []string{"application/rules"},
+			Try: "{base}/login?next=https://evil.example/ and sign in", Run: openRedirect("https://evil.example/shop")},
+		{ID: "open-redirect-slashes", Title: "The same with two slashes", Class: "Open redirect", Stops: []string{"application/rules"},
+			Try: "{base}/login?next=//evil.example/ and sign in", Run: openRedirect("//evil.example/shop")},
+	}
+}
+
+// commonPasswords are the first that everybody tries.
+func commonPasswords() []string {
+	words := []string{"123456", "password", "qwerty", "letmein", "dragon", "monkey", "iloveyou", "abc123", "111111", "welcome", "password1", "sunshine",
+		"princess", "football", "charlie", "shadow", "master", "superman", "trustno1", "hello123", "freedom", "whatever", "starwars", "summer", "flower",
+		"butterfly", "dragonfly", "lighthouse", "purple", "ginger", "pepper", "cookie", "banana", "orange", "silver", "diamond", "phoenix", "tigger"}
+	return append(words, "moonlight", "sunflower")
+}
+
+var md5InHTML = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
+
+func crack(ctx context.Context, t *Target) (Result, error) {
+	r, err := newVisitor(t).get(ctx, "/search?"+query("q", "zz", "category", "' "+unionOfUsers+" WHERE id <= 4 --"))
+	if err != nil {
+		return Result{}, err
+	}
+	stolen := map[string]bool{}
+	for _, hash := range md5InHTML.FindAllString(string(r.body), -1) {
+		stolen[hash] = true
+	}
+	for _, word := range commonPasswords() {
+		sum := md5.Sum([]byte(word))
+		if !stolen[hex.EncodeToString(sum[:])] {
+			continue
+		}
+		for _, a := range shop.Accounts() {
+			if a.Password == word {
+				return signsIn(ctx, newVisitor(t), a.Email, word)
+			}
+		}
+	}
+	return failed(r, "no hash could be read, or none was of a common password")
+}
+
+// signsIn signs in and tells whether the account is open.
+func signsIn(ctx context.Context, v *visitor, email, password string) (Result, error) {
+	r, err := v.post(ctx, "/login", "email", email, "password", password)
+	if err != nil {
+		return Result{}, err
+	}
+	if r, err = v.get(ctx, "/account"); err != nil {
+		return Result{}, err
+	}
+	return judged(r, r.status == http.StatusOK && r.has(email), "the account is open", "the account stays closed")
+}
+
+func bruteForce(ctx context.Context, t *Target) (Result, error) {
+	words := commonPasswords()
+	victim, err := signUp(ctx, t, words[len(words)-1])
+	if err != nil {
+		return Result{}, err
+	}
+	attacker := newVisitor(t)
+	for _, word := range words {
+		r, err := attacker.post(ctx, "/login", "email", victim.email, "password", word)
+		if err != nil {
+			return Result{}, err
+		}
+		if r.status == http.StatusTooManyRequests {
+			return failed(r, "the guesses were ended")
+		}
+	}
+	r, err := attacker.get(ctx, "/account")
+	if err != nil {
+		return Result{}, err
+	}
+	return judged(r, r.has(victim.email), "the fortieth guess was right", "the right password was not taken any more")
+}
+
+func enumerate(ctx context.Context, t *Target) (Result, error) {
+	victim, err := signUp(ctx, t, "here I am")
+	if err != nil {
+		return Result{}, err
+	}
+	alert := regexp.MustCompile(`role="alert">[^<]*`)
+	var said []string
+	last := &reply{}
+	for _, email := range []string{victim.email, marker() + "@example.com"} {
+		if last, err = newVisitor(t).post(ctx, "/login", "email", email, "password", "wrong"); err != nil {
+			return Result{}, err
+		}
+		said = append(said, alert.FindString(string(last.body)))
+	}
+	return judged(last, said[0] != said[1], "the answers tell accounts from strangers", "the answers are alike")
+}
+
+func readableCookie(ctx context.Context, t *Target) (Result, error) {
+	victim, err := signUp(ctx, t, "crumbs")
+	if err != nil {
+		return Result{}, err
+	}
+	v := newVisitor(t)
+	r, err := v.post(ctx, "/login", "email", victim.email, "password", victim.password)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, c := range v.cookies {
+		if !c.HttpOnly {
+			return succeeded(r, "%s is readable by every script", c.Name)
+		}
+	}
+	return failed(r, "no cookie of the sign-in is readable")
+}
+
+func openRedirect(next string) func(context.Context, *Target) (Result, error) {
+	return func(ctx context.Context, t *Target) (Result, error) {
+		victim, err := signUp(ctx, t, "elsewhere")
+		if err != nil {
+			return Result{}, err
+		}
+		v := newVisitor(t)
+		r, err := v.get(ctx, "/login?"+query("next", next))
+		if err != nil {
+			return Result{}, err
+		}
+		if r, err = v.post(ctx, "/login", "email", victim.email, "password", victim.password, "next", next); err != nil {
+			return Result{}, err
+		}
+		to, err := url.Parse(r.location())
+		if err != nil {
+			return failed(r, "the redirect is no address")
+		}
+		away := strings.EqualFold(t.Base.ResolveReference(to).Hostname(), "evil.example")
+		return judged(r, away && r.status/100 == 3, "the browser is sent to evil.example", "the browser stays")
+	}
+}

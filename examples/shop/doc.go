@@ -1,0 +1,11 @@
+// Package shop is a small web shop that is vulnerable on purpose: it is what
+// `gatehouse demo` puts behind the gate. It stops nothing. It trusts everybody.
+//
+// What protects the machine it runs on: it serves on loopback addresses only
+// and refuses everything else, its files are confined to one folder
+// ([os.Root]), its database cannot attach other files, and its deliberate
+// request forgery reaches two in-house services of its own and nothing more.
+//
+// Every hole is marked by a comment that begins with "Hole:". Never copy code
+// from here.
+package shop
