@@ -91,6 +91,10 @@ var catalogue = [...]Entry{
 		Name: "gate_certificate", Level: gatehouse.Info,
 		Meaning: "Something about a certificate: issued, renewed, reloaded. Warning or critical where it expires soon or can't be used.",
 	},
+	{
+		Name: "gate_events_skipped", Level: gatehouse.Info,
+		Meaning: "Shown by `events tail` alone: events came faster than they were read there. The log itself has them all.",
+	},
 }
 
 // entryOf is the catalogue's entry. An event that isn't there is critical: it

@@ -202,3 +202,19 @@ func sentence(s string) string {
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
 }
+
+// Skipped tells somebody who follows the log that n events came faster than
+// they were read. It is not recorded.
+func Skipped(n uint64) gatehouse.Event {
+	e := plain("gate_events_skipped", "Events came faster than they were read here; the log has them.")
+	e.Count = n
+	return e
+}
+
+// Crowd makes of one event the beginning of a sum of many, of different
+// clients and routes: what is particular to the one is left out.
+func Crowd(e gatehouse.Event) gatehouse.Event {
+	sum := plain(e.Name, "Many of this event, of more clients and routes than are told apart.")
+	sum.Level, sum.Time, sum.Until, sum.Count = e.Level, e.Time, e.Until, e.Count
+	return sum
+}
