@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/internal/gateway"
+)
+
+type explainCommand struct {
+	ID string `arg:"" help:"The identifier that the client was told (Gate-Request-Id), or an event's."`
+}
+
+func (c explainCommand) Run(ctx context.Context, g *globals) error {
+	found, err := g.find(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(found)
+	}
+	for i, e := range found {
+		if i > 0 {
+			fmt.Fprintln(g.process.Stdout)
+		}
+		if err := g.explain(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// find gives the events of an identifier; none is an error that says why that
+// may be.
+func (g *globals) find(ctx context.Context, id string) ([]gatehouse.Event, error) {
+	id = strings.TrimPrefix(strings.TrimSpace(id), "urn:gatehouse:request:")
+	a, err := g.admin(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	found, err := a.Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, &exit{exitFindings, fmt.Errorf("nothing is recorded about %s: no rung objected to it, it is older than events.keep, "+
+			"or it was one of a flood, whose events are counted together (gatehouse events query)", id)}
+	}
+	return found, nil
+}
+
+// outcomes are what became of a request, for a person.
+var outcomes = map[gatehouse.Outcome]string{
+	gatehouse.Refused:  "refused",
+	gatehouse.Observed: "let pass, and would have been refused: the rung observes",
+	gatehouse.Allowed:  "let pass by an allow entry",
+}
+
+// explain prints one event in words.
+func (g *globals) explain(e gatehouse.Event) error {
+	w := g.process.Stdout
+	head := e.Words
+	if e.Rung != "" && e.Request != "" {
+		head = fmt.Sprintf("Request %s was %s.", e.Request, outcomes[e.Outcome])
+	}
+	fmt.Fprintf(w, "%s\n\n", g.paint(head, bold))
+	var t table
+	line := func(name, value string) {
+		if value != "" {
+			t.add(name, value)
+			t.paintLast(func(column int, cell string) string {
+				if column == 0 {
+					return g.paint(cell, faint)
+				}
+				return cell
+			})
+		}
+	}
+	line("when", e.Time.UTC().Format("2006-01-02 15:04:05.000 UTC"))
+	if e.Method != "" {
+		line("what", fmt.Sprintf("%s %s on %s", e.Method, e.Path, e.Host))
+	}
+	line("route", e.Route)
+	line("who", who(e))
+	if e.Rung != "" {
+		stops, _, _, _ := gateway.RungInfo(e.Rung)
+		line("rung", e.Rung+": stops "+stops)
+		line("rule", e.Rule)
+		line("place", e.Field)
+		line("why", e.Evidence)
+	}
+	if e.Outcome == gatehouse.Refused && e.Status != 0 {
+		line("told", fmt.Sprintf("status %d, and this identifier", e.Status))
+	}
+	for _, name := range sortedKeys(e.Detail) {
+		line(name, e.Detail[name])
+	}
+	if e.Occurrences() > 1 {
+		line("count", fmt.Sprintf("%d times until %s", e.Count, e.Until.UTC().Format(time.RFC3339)))
+	}
+	line("event", e.Name+" ("+e.Level.String()+")")
+	if err := t.print(w, "  "); err != nil {
+		return err
+	}
+	return g.whatNext(e)
+}
+
+func who(e gatehouse.Event) string {
+	if e.Client == "" {
+		return ""
+	}
+	if e.Principal == "" {
+		return e.Client + ", not known by name"
+	}
+	return e.Client + ", " + e.Principal
+}
+
+// whatNext says what a person may do about the event.
+func (g *globals) whatNext(e gatehouse.Event) error {
+	_, _, fixed, known := gateway.RungInfo(e.Rung)
+	if e.Outcome != gatehouse.Refused || !known || fixed || e.Request == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(g.process.Stdout, "\nWas it right to refuse? If not:\n"+
+		"  gatehouse allow %s --reason \"…\"      lets this, and nothing more, pass\n"+
+		"  gatehouse promote %s --to observe   records without refusing\n", e.Request, e.Rung)
+	return err
+}

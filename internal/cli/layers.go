@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/internal/gateway"
+)
+
+type layersCommand struct {
+	Why bool `help:"Say also why each rung stands where it stands, and what it holds."`
+}
+
+func (c layersCommand) Run(ctx context.Context, g *globals) error {
+	l, running, err := g.layers(ctx)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(l)
+	}
+	return g.printLayers(l, running, c.Why)
+}
+
+// layers asks the running gate; without one, or with -c, it is told from the
+// configuration.
+func (g *globals) layers(ctx context.Context) (l gateway.Layers, running bool, err error) {
+	dir, err := g.stateDir()
+	if err != nil {
+		return l, false, err
+	}
+	if g.Config == "" {
+		a, err := gateway.Dial(ctx, dir)
+		if err == nil {
+			defer a.Close()
+			l, err = a.Layers(ctx)
+			return l, true, err
+		}
+		if !errors.Is(err, gateway.ErrNotRunning) {
+			return l, false, err
+		}
+	}
+	file, err := g.configFile()
+	if err != nil {
+		return l, false, err
+	}
+	c := config.Default()
+	if file != "" {
+		o := g.configOptions()
+		o.AllowMissingSecrets = true
+		if c, err = config.Load(file, o); err != nil {
+			return l, false, err
+		}
+	}
+	l, err = gateway.Describe(ctx, c)
+	return l, false, err
+}
+
+func (g *globals) printLayers(l gateway.Layers, running, why bool) error {
+	w := g.process.Stdout
+	switch {
+	case running && l.Observe:
+		fmt.Fprintln(w, g.paint("The gate runs with --observe: it refuses nothing.", yellow))
+	case !running:
+		fmt.Fprintln(w, g.paint("No gate is running with this state folder; this is the ladder as configured.", faint))
+	}
+	for _, a := range l.Listening {
+		fmt.Fprintf(w, "%s → %s\n", a, l.Upstream)
+	}
+	for _, c := range l.Certificates {
+		fmt.Fprintf(w, "certificate: %s\n", c)
+	}
+	current := ""
+	for _, r := range l.Rungs {
+		if r.Table != current {
+			current = r.Table
+			fmt.Fprintf(w, "\n%s\n", g.paint(current, bold))
+		}
+		g.printRung(r, why)
+	}
+	g.printBypasses(l)
+	return g.printAllow(l.Allow)
+}
+
+var modeStyles = map[string]style{"enforce": green, "observe": yellow, "off": red, "fixed": faint}
+
+func (g *globals) printRung(r gateway.RungLine, why bool) {
+	w := g.process.Stdout
+	mode := r.Mode
+	for _, rule := range sortedKeys(r.Rules) {
+		mode += fmt.Sprintf(" (%s: %s)", rule, r.Rules[rule])
+	}
+	fmt.Fprintf(w, "  %s  %s\n", g.paint(fmt.Sprintf("%-17s", r.Name), bold), g.paint(mode, modeStyles[r.Mode]))
+	fmt.Fprintf(w, "      stops   %s\n", r.Stops)
+	if why {
+		fmt.Fprintf(w, "      here    %s\n", r.Why)
+		if r.Holds != "" {
+			fmt.Fprintf(w, "      holds   %s\n", r.Holds)
+		}
+	}
+	if n := r.Refused + r.Observed + r.Allowed; n > 0 {
+		fmt.Fprintf(w, "      hits    %d refused, %d would have been, %d allowed; last %s\n", r.Refused, r.Observed, r.Allowed, ago(r.Last, time.Now()))
+	}
+	if r.Change != "" {
+		fmt.Fprintf(w, "      change  %s\n", g.paint(r.Change, faint))
+	}
+}
+
+func (g *globals) printBypasses(l gateway.Layers) {
+	w := g.process.Stdout
+	fmt.Fprintf(w, "\n%s\n", g.paint("bypasses", bold))
+	if len(l.Bypasses) == 0 {
+		fmt.Fprintln(w, "  none")
+	}
+	for _, b := range l.Bypasses {
+		fmt.Fprintf(w, "  %s\n      reason  %s\n", b.What, b.Reason)
+	}
+}
+
+func (g *globals) printAllow(lines []gateway.AllowLine) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	fmt.Fprintf(g.process.Stdout, "\n%s\n", g.paint("allow entries", bold))
+	var t table
+	t.add("ID", "STATE", "HITS", "LAST", "SINCE", "EXPIRES")
+	now := time.Now()
+	for _, e := range lines {
+		expires := "never"
+		if !e.Expires.IsZero() {
+			expires = e.Expires.Format(time.DateOnly)
+		}
+		t.add(e.ID, e.State, fmt.Sprint(e.Hits), ago(e.Last, now), ago(e.Since, now), expires)
+		t.paintLast(func(column int, cell string) string {
+			if column == 1 && cell != "used" {
+				return g.paint(cell, yellow)
+			}
+			return cell
+		})
+	}
+	return t.print(g.process.Stdout, "  ")
+}

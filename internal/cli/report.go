@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/internal/gateway"
+)
+
+type reportCommand struct {
+	Since string `default:"7d" help:"How far back."`
+	Rung  string `help:"One rung alone."`
+}
+
+func (c reportCommand) Run(ctx context.Context, g *globals) error {
+	since, err := config.ParseDuration(c.Since)
+	if err != nil {
+		return usage("--since %q: want a duration such as 7d or 12h", c.Since)
+	}
+	lines, err := g.reportLines(ctx, gateway.ReportQuery{Since: time.Now().Add(-since.Std()), Rung: c.Rung})
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(lines)
+	}
+	w := g.process.Stdout
+	if len(lines) == 0 {
+		_, err := fmt.Fprintf(w, "No rung objected to anything in the last %s.\n", c.Since)
+		return err
+	}
+	for _, part := range []struct {
+		outcome gatehouse.Outcome
+		title   string
+	}{
+		{gatehouse.Observed, "Would have been refused (the rung observes)"},
+		{gatehouse.Refused, "Refused"},
+		{gatehouse.Allowed, "Let pass by allow entries"},
+	} {
+		if err := g.reportPart(part.title, part.outcome, lines); err != nil {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(w, "gatehouse explain ID tells one in words.")
+	return err
+}
+
+func (g *globals) reportLines(ctx context.Context, q gateway.ReportQuery) ([]gateway.ReportLine, error) {
+	a, err := g.admin(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	return a.Report(ctx, q)
+}
+
+func (g *globals) reportPart(title string, outcome gatehouse.Outcome, lines []gateway.ReportLine) error {
+	var t table
+	t.add("REQUESTS", "CLIENTS", "RUNG", "RULE", "ROUTE", "FIELD", "LAST", "FOR INSTANCE")
+	t.paintLast(func(_ int, cell string) string { return g.paint(cell, faint) })
+	lines = slices.Clone(lines)
+	slices.SortStableFunc(lines, func(a, b gateway.ReportLine) int { return cmp.Compare(b.Requests, a.Requests) })
+	for _, l := range lines {
+		if l.Outcome != outcome {
+			continue
+		}
+		clients := fmt.Sprint(l.Clients)
+		if !l.ClientsExact {
+			clients = "about " + clients
+		}
+		t.add(fmt.Sprint(l.Requests), clients, l.Rung, l.Rule, l.Route, l.Field, ago(l.Last, time.Now()), l.Example)
+	}
+	if len(t.rows) == 1 {
+		return nil
+	}
+	fmt.Fprintf(g.process.Stdout, "%s\n", g.paint(title, bold))
+	if err := t.print(g.process.Stdout, "  "); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(g.process.Stdout)
+	return err
+}
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,274 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/input"
+	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/network"
+	"github.com/gatehousehq/gatehouse/transport"
+)
+
+// An assembly is all that is made from one configuration. It never changes: a
+// reload makes a new one.
+type assembly struct {
+	config     *config.Config
+	observe    bool // --observe: refuse nothing
+	connection []activeRung
+	request    []requestStep
+	response   []responseStep
+	allow      allowList
+	routes     []declaredRoute
+	proxy      *proxy
+}
+
+type requestStep struct {
+	activeRung
+	check requestCheck
+}
+
+type responseStep struct {
+	activeRung
+	check responseCheck
+}
+
+// assemble builds every rung that is not off, and reports all errors at once.
+func (g *Gate) assemble(c *config.Config) (*assembly, error) {
+	a := &assembly{config: c, observe: g.observe}
+	var errs []error
+	for _, r := range connectionRungs() {
+		a.connection = append(a.connection, g.activate(r.rung, c))
+	}
+	for _, r := range requestRungs() {
+		active := g.activate(r.rung, c)
+		if active.mode == gatehouse.Off {
+			continue
+		}
+		check, err := r.build(c, g)
+		errs = append(errs, err)
+		a.request = append(a.request, requestStep{active, check})
+	}
+	for _, r := range responseRungs() {
+		active := g.activate(r.rung, c)
+		if active.mode == gatehouse.Off {
+			continue
+		}
+		check, err := r.build(c, g)
+		errs = append(errs, err)
+		a.response = append(a.response, responseStep{active, check})
+	}
+	var err error
+	a.allow, err = compileAllow(c.Allow, g.allowUses, g.now())
+	errs = append(errs, err)
+	a.routes, err = declaredRoutes(c.Routes)
+	errs = append(errs, err)
+	a.proxy, err = g.buildProxy(c)
+	errs = append(errs, err)
+	return a, errors.Join(errs...)
+}
+
+// activate gives a rung the mode that the configuration says.
+func (g *Gate) activate(r rung, c *config.Config) activeRung {
+	active := activeRung{rung: &r, mode: r.mode, ruleModes: make(map[string]gatehouse.Mode), hits: g.hits[r.name]}
+	for rule, m := range r.rules {
+		active.ruleModes[rule] = m
+	}
+	if r.fixed {
+		return active
+	}
+	if m, ok := c.Modes[r.name]; ok {
+		active.mode = m.Mode
+		clear(active.ruleModes) // what is said of the rung is said of its rules
+	}
+	for name, m := range c.Modes {
+		if rule, ok := strings.CutPrefix(name, r.name+"/"); ok && !g.isRung(name) {
+			active.ruleModes[rule] = m.Mode
+		}
+	}
+	return active
+}
+
+func (g *Gate) isRung(name string) bool { return g.hits[name] != nil }
+
+func (g *Gate) buildProxy(c *config.Config) (*proxy, error) {
+	upstream, err := parseUpstream(c.Upstream)
+	if err != nil {
+		return nil, err
+	}
+	u := c.Transport.Upstream
+	tlsConfig, err := transport.Upstream(transport.UpstreamOptions{
+		URL: c.Upstream, CAFile: u.CA, ServerName: u.ServerName,
+		CertificateFile: u.ClientCertificate.Certificate, KeyFile: u.ClientCertificate.Key,
+		Insecure: u.Insecure.Reason,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newProxy(upstream, tlsConfig, c.Network.Timeouts.Backend.Std(), g), nil
+}
+
+// mayPassUnrecorded is what becomes of a request that a rung objected to, that
+// may pass all the same, and whose event could not be written.
+func (a *assembly) mayPassUnrecorded() bool { return a.config.Events.OnFailure != "refuse" }
+
+// rungByName finds an active request rung.
+func (a *assembly) rungByName(name string) *activeRung {
+	for i := range a.request {
+		if a.request[i].name == name {
+			return &a.request[i].activeRung
+		}
+	}
+	return nil
+}
+
+// A declaredRoute is a path of the configuration, which names its requests.
+type declaredRoute struct {
+	path    string
+	pattern input.Pattern
+}
+
+func declaredRoutes(routes []config.Route) ([]declaredRoute, error) {
+	var declared []declaredRoute
+	for i, r := range routes {
+		pattern, err := input.ParsePattern(r.Path)
+		if err != nil {
+			return nil, fmt.Errorf("routes[%d].path: %w", i, err)
+		}
+		if !strings.HasSuffix(r.Path, "/") { // a prefix says nothing of the single routes below
+			declared = append(declared, declaredRoute{r.Path, pattern})
+		}
+	}
+	return declared, nil
+}
+
+// route names what a request is for: a declared route, or its path with the
+// identifiers replaced.
+func (a *assembly) route(method, path string) string {
+	for _, r := range a.routes {
+		if r.pattern.Match(path) {
+			return method + " " + r.path
+		}
+	}
+	return input.Route(method, path)
+}
+
+// pathSet is a set of patterns.
+type pathSet []input.Pattern
+
+// passPatterns are the paths whose bodies are passed unparsed.
+func passPatterns(routes []config.Route) (pathSet, error) {
+	var set pathSet
+	for i, r := range routes {
+		if r.Body != "pass" {
+			continue
+		}
+		pattern, err := input.ParsePattern(r.Path)
+		if err != nil {
+			return nil, fmt.Errorf("routes[%d].path: %w", i, err)
+		}
+		set = append(set, pattern)
+	}
+	return set, nil
+}
+
+func (s pathSet) match(path string) bool {
+	for _, p := range s {
+		if p.Match(path) {
+			return true
+		}
+	}
+	return false
+}
+
+// lists are the address lists of a configuration.
+func lists(c *config.Config) network.Lists {
+	return network.Lists{
+		TrustedProxies: c.Network.TrustedProxies, Allow: c.Network.Allow, Deny: c.Network.Deny,
+		UnixTrusted: c.Transport.EndedBy != "",
+	}
+}
+
+func timeoutsOf(c *config.Config) (network.Timeouts, error) {
+	t := c.Network.Timeouts
+	rate := int(t.BodyMinRate)
+	if rate == 0 {
+		rate = -1 // in the configuration zero means any speed
+	}
+	return network.Timeouts{
+		Header: t.Header.Std(), Idle: t.Idle.Std(), BodyIdle: t.BodyIdle.Std(), BodyMinRate: rate,
+	}.WithDefaults()
+}
+
+// bypasses are all that the configuration lets pass, each with its reason.
+func bypasses(c *config.Config) []Bypass {
+	var all []Bypass
+	add := func(what string, reason gatehouse.Reason) {
+		all = append(all, Bypass{What: what, Reason: reason})
+	}
+	for name, m := range c.Modes {
+		if m.Mode == gatehouse.Off {
+			add("modes: "+name+" is off", m.Reason)
+		}
+	}
+	for _, r := range c.Routes {
+		if r.CSRF.Exempt != "" {
+			add(fmt.Sprintf("application/csrf does not guard %s (%s)", r.Path, r.CSRF.Exempt), r.CSRF.Reason)
+		}
+		if r.Body == "pass" {
+			reason := r.Reason
+			if !reason.Given() {
+				reason = r.CSRF.Reason
+			}
+			add("bodies of "+r.Path+" pass unparsed", reason)
+		}
+	}
+	for _, o := range c.Application.CSRF.TrustedOrigins {
+		add("application/csrf trusts "+o.Origin, o.Reason)
+	}
+	if c.Transport.Upstream.Insecure.Reason.Given() {
+		add("the backend's certificate is not verified", c.Transport.Upstream.Insecure.Reason)
+	}
+	if c.Network.Plaintext.Reason.Given() {
+		add("clients connect without TLS", c.Network.Plaintext.Reason)
+	}
+	if c.Network.Private.Reason.Given() {
+		add("the private listener asks for no token", c.Network.Private.Reason)
+	}
+	for _, e := range c.Allow {
+		add(fmt.Sprintf("allow %s: %s %s %s", e.ID, e.Rung, e.Rule, e.Path), e.Reason)
+	}
+	return all
+}
+
+// A Bypass is one thing that passes though it ordinarily would not.
+type Bypass struct {
+	What   string           `json:"what"`
+	Reason gatehouse.Reason `json:"reason"`
+}
+
+// siteHosts are the host names that the gate answers for.
+func siteHosts(c *config.Config) []string {
+	if u, err := url.Parse(c.Site); err == nil && u.Hostname() != "" {
+		return []string{u.Hostname()}
+	}
+	return nil
+}
+
+// parseUpstream reads the backend's address: http, https or unix.
+func parseUpstream(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil {
+		return nil, fmt.Errorf("upstream: %w", err)
+	}
+	switch {
+	case u.Scheme == "unix" && u.Path != "":
+	case (u.Scheme == "http" || u.Scheme == "https") && u.Host != "":
+	default:
+		return nil, fmt.Errorf("upstream %q: want http://host:port, https://host:port or unix:/path", u.Redacted())
+	}
+	return u, nil
+}

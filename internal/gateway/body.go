@@ -1,0 +1,59 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/gatehousehq/gatehouse/network"
+)
+
+// A watchedBody is a request's body on its way to the backend: cut where the
+// client is too slow, and remembered where the client failed to send it, so
+// that the failure is not blamed on the backend.
+type watchedBody struct {
+	*network.Body
+	err atomic.Pointer[error]
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.Body.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		b.err.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+// watchBody puts the watch in place, before anything reads the body.
+func (t *transit) watchBody(timeouts network.Timeouts) {
+	if t.r.Body == nil || t.r.Body == http.NoBody {
+		return
+	}
+	if isStream(t.r) {
+		timeouts = timeouts.ForStream()
+	}
+	t.body = &watchedBody{Body: network.SlowBody(t.r.Body, http.NewResponseController(t.w), timeouts)}
+	t.r.Body = t.body
+}
+
+// isStream recognises bodies that are messages over time.
+func isStream(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
+}
+
+// bodyError is the client's failure to send its body, with the status to tell;
+// zero where it did not fail.
+func (t *transit) bodyStatus() int {
+	if t.body == nil {
+		return 0
+	}
+	if t.body.Cut() {
+		return http.StatusRequestTimeout
+	}
+	if t.body.err.Load() != nil {
+		return http.StatusBadRequest
+	}
+	return 0
+}

@@ -1,0 +1,144 @@
+package gateway
+
+import (
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/csrf"
+	"github.com/gatehousehq/gatehouse/events"
+	"github.com/gatehousehq/gatehouse/internal/config"
+)
+
+// This file is the ladder: what a connection, a request and a response pass, in
+// this order. A later rung relies on what an earlier one settled. Removing a
+// layer is deleting its folder and its lines here. `gatehouse layers` prints
+// these tables, and testdata/ladder.golden pins them.
+
+// A rung is what every line of the ladder says of itself.
+type rung struct {
+	// name is what `modes`, `promote`, `explain` and `allow` call it.
+	name string
+	// stops is what it stops, for a person.
+	stops string
+	// why says why it stands where it stands.
+	why string
+	// holds says what of a body it may hold; empty means nothing.
+	holds string
+	// mode is what it is shipped in: enforce only if it can't break a working
+	// site.
+	mode gatehouse.Mode
+	// rules are those whose shipped mode differs from the rung's.
+	rules map[string]gatehouse.Mode
+	// fixed marks what the gate can't do without: it has no mode to choose.
+	fixed bool
+	// event is the security event that a refusal is recorded as.
+	event func(events.About, gatehouse.Decision, gatehouse.Outcome) gatehouse.Event
+}
+
+type connectionRung struct {
+	rung
+	// build returns what wraps a listener.
+	build func(*Gate) wrapListener
+}
+
+type requestRung struct {
+	rung
+	build func(*config.Config, *Gate) (requestCheck, error)
+}
+
+type responseRung struct {
+	rung
+	build func(*config.Config, *Gate) (responseCheck, error)
+}
+
+// connectionRungs stand before HTTP: what they refuse costs no handshake.
+func connectionRungs() []connectionRung {
+	return []connectionRung{
+		{rung{
+			name:  "network/address",
+			stops: "connections from banned and denied addresses",
+			why:   "first, since it is the cheapest: no handshake is spent on a banned peer",
+			event: events.AuthzFail,
+		}, addressRung},
+		{rung{
+			name:  "transport/tls",
+			stops: "eavesdropping and tampering on the way; old protocol versions and ciphers",
+			why:   "before any byte of a request is read",
+			fixed: true,
+		}, tlsRung},
+	}
+}
+
+// requestRungs stand between a parsed head and the backend.
+func requestRungs() []requestRung {
+	return []requestRung{
+		{rung{
+			name:  "network/client",
+			stops: "clients that are banned or denied, seen behind the trusted proxies",
+			why:   "settles the client's address once; every later rung, limit and event uses it",
+			event: events.AuthzFail,
+		}, clientRung},
+		{rung{
+			name:  "network/headers",
+			stops: "spoofed addresses and identities: header names that only a proxy or the gate may set",
+			why:   "after the address was read from them, before anything believes them",
+			fixed: true,
+		}, requestHeadersRung},
+		{rung{
+			name:  "input",
+			stops: "bodies too large or too deep to inspect, malformed ones, and decompression bombs",
+			why:   "parses the request once; every rung below reads its inputs",
+			holds: "bodies of form, JSON and small multipart, up to input.limit; larger multipart is parsed as it streams",
+			mode:  gatehouse.Observe,
+			rules: map[string]gatehouse.Mode{"bomb": gatehouse.Enforce},
+			event: events.InputValidationFail,
+		}, inputRung},
+		{rung{
+			name:  csrf.Rung,
+			stops: "requests that another site makes in a visitor's name, WebSockets included",
+			why:   "before anything that acts for a principal",
+			event: events.MaliciousCSRF,
+		}, csrfRung},
+	}
+}
+
+// responseRungs stand between the backend's answer and the client, inside out.
+func responseRungs() []responseRung {
+	return []responseRung{
+		{rung{
+			name:  "network/headers",
+			stops: "headers and cookies in the gate's name that the gate did not set",
+			why:   "last before the client: the gate's own are added after it",
+			fixed: true,
+		}, responseHeadersRung},
+	}
+}
+
+// rungs are all lines of the ladder, with the table each stands in.
+func rungs() []tableRung {
+	var all []tableRung
+	for _, r := range connectionRungs() {
+		all = append(all, tableRung{"connection", r.rung})
+	}
+	for _, r := range requestRungs() {
+		all = append(all, tableRung{"request", r.rung})
+	}
+	for _, r := range responseRungs() {
+		all = append(all, tableRung{"response", r.rung})
+	}
+	return all
+}
+
+type tableRung struct {
+	table string
+	rung
+}
+
+// RungNames are the names that `modes` and `allow` may use.
+func RungNames() []string {
+	var names []string
+	for _, r := range rungs() {
+		if !r.fixed {
+			names = append(names, r.name)
+		}
+	}
+	return names
+}

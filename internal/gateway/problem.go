@@ -1,0 +1,105 @@
+package gateway
+
+import (
+	_ "embed"
+	"encoding/json"
+	"html/template"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// A problem is all that a client is told of a refusal or a failure (RFC 9457):
+// never the rule, the reason or the input.
+type problem struct {
+	Status int
+	// Request is the identifier to quote to the operator.
+	Request string
+	// RetryAfter, in seconds, is told where it is not zero.
+	RetryAfter int
+}
+
+// words are what a status is called to a client, and what to do.
+var words = map[int][2]string{
+	http.StatusBadRequest:            {"Bad request", "The request is not well formed."},
+	http.StatusForbidden:             {"Refused", "This request was refused."},
+	http.StatusNotFound:              {"Not found", "There is nothing here."},
+	http.StatusRequestEntityTooLarge: {"Too large", "The request is larger than this site takes."},
+	http.StatusUnsupportedMediaType:  {"Unsupported encoding", "The request's encoding is not one that this site reads."},
+	http.StatusInternalServerError:   {"Something went wrong", "The request could not be handled."},
+	http.StatusBadGateway:            {"The site is not answering", "Please try again in a moment."},
+	http.StatusServiceUnavailable:    {"Too busy", "Please try again in a moment."},
+	http.StatusGatewayTimeout:        {"The site is taking too long", "Please try again in a moment."},
+}
+
+//go:embed problem.html
+var problemPage string
+
+var problemTemplate = template.Must(template.New("problem").Parse(problemPage))
+
+// problemDocument is the form of application/problem+json.
+type problemDocument struct {
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail,omitempty"`
+	Instance string `json:"instance,omitempty"`
+	Request  string `json:"request_id,omitempty"`
+}
+
+// writeProblem answers with p, as a small page where the client prefers HTML.
+func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
+	told, ok := words[p.Status]
+	if !ok {
+		told = [2]string{http.StatusText(p.Status), ""}
+	}
+	h := w.Header()
+	for _, name := range []string{"Content-Encoding", "Content-Length", "Content-Range", "ETag", "Last-Modified", "Accept-Ranges", "Trailer", "Set-Cookie"} {
+		h.Del(name)
+	}
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Add("Vary", "Accept")
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+	}
+	doc := problemDocument{Type: "about:blank", Title: told[0], Status: p.Status, Detail: told[1], Request: p.Request}
+	if p.Request != "" {
+		doc.Instance = "urn:gatehouse:request:" + p.Request
+	}
+	// Errors of the two writes below mean that the client has gone.
+	if prefersHTML(r.Header.Values("Accept")) {
+		h.Set("Content-Type", "text/html; charset=utf-8")
+		w.WriteHeader(p.Status)
+		_ = problemTemplate.Execute(w, doc)
+		return
+	}
+	h.Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(doc)
+}
+
+// prefersHTML reports whether the client names text/html with at least the
+// weight that it gives JSON. Browsers do for pages, scripts and tools do not.
+func prefersHTML(accept []string) bool {
+	html, jsonWeight := 0.0, 0.0
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		media, params, _ := strings.Cut(part, ";")
+		weight := 1.0
+		for param := range strings.SplitSeq(params, ";") {
+			if v, ok := strings.CutPrefix(strings.TrimSpace(param), "q="); ok {
+				if q, err := strconv.ParseFloat(v, 64); err == nil {
+					weight = q
+				}
+			}
+		}
+		switch strings.ToLower(strings.TrimSpace(media)) {
+		case "text/html", "application/xhtml+xml":
+			html = max(html, weight)
+		case "application/json", "application/problem+json":
+			jsonWeight = max(jsonWeight, weight)
+		}
+	}
+	return html > 0 && html >= jsonWeight
+}

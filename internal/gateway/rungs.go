@@ -1,0 +1,175 @@
+package gateway
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/csrf"
+	"github.com/gatehousehq/gatehouse/input"
+	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/network"
+)
+
+// This file joins each layer to its line of the ladder: what it is built from,
+// and how its answer becomes a decision about a transit. Nothing is decided here.
+
+type wrapListener func(net.Listener) net.Listener
+
+func addressRung(g *Gate) wrapListener { return g.network.Listener }
+
+// tlsRung ends TLS, unless the listener is declared to be behind a proxy that
+// did. The certificates are the current assembly's.
+func tlsRung(g *Gate) wrapListener {
+	return func(l net.Listener) net.Listener { return g.tlsListener(l) }
+}
+
+func clientRung(_ *config.Config, g *Gate) (requestCheck, error) {
+	return func(t *transit) gatehouse.Decision {
+		client, d := g.network.Settle(t.r)
+		t.client, t.x.Client = client, client.Addr
+		if client.Host != "" {
+			t.x.Host = client.Host
+		}
+		return d
+	}, nil
+}
+
+func requestHeadersRung(c *config.Config, _ *Gate) (requestCheck, error) {
+	extra := c.Network.RemoveHeaders
+	return func(t *transit) gatehouse.Decision {
+		network.Clean(t.r.Header, t.client.TrustedProxy, extra)
+		if t.r.Trailer != nil {
+			network.Clean(t.r.Trailer, false, extra)
+		}
+		withoutOwnCookies(t.r.Header)
+		return gatehouse.Passed()
+	}, nil
+}
+
+// ownCookies are the prefixes of the gate's cookies' names.
+var ownCookies = [...]string{"__Host-gate-", "__Secure-gate-", "gate-"}
+
+func isOwnCookie(name string) bool {
+	for _, prefix := range ownCookies {
+		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutOwnCookies takes the gate's cookies out of a request; the others stay
+// as they were sent, byte for byte.
+func withoutOwnCookies(h http.Header) {
+	for i, line := range h["Cookie"] {
+		if !strings.Contains(strings.ToLower(line), "gate-") {
+			continue
+		}
+		var kept []string
+		for pair := range strings.SplitSeq(line, ";") {
+			name, _, _ := strings.Cut(pair, "=")
+			if !isOwnCookie(strings.TrimSpace(name)) {
+				kept = append(kept, pair)
+			}
+		}
+		h["Cookie"][i] = strings.TrimSpace(strings.Join(kept, ";"))
+	}
+}
+
+func responseHeadersRung(*config.Config, *Gate) (responseCheck, error) {
+	return func(_ *transit, res *http.Response) gatehouse.Decision {
+		for name := range res.Header {
+			if len(name) > 5 && strings.EqualFold(name[:5], "Gate-") {
+				delete(res.Header, name)
+			}
+		}
+		cookies := res.Header["Set-Cookie"]
+		kept := cookies[:0]
+		for _, line := range cookies {
+			name, _, _ := strings.Cut(line, "=")
+			if !isOwnCookie(strings.TrimSpace(name)) {
+				kept = append(kept, line)
+			}
+		}
+		if len(kept) < len(cookies) {
+			res.Header["Set-Cookie"] = kept
+		}
+		return gatehouse.Passed()
+	}, nil
+}
+
+func inputRung(c *config.Config, g *Gate) (requestCheck, error) {
+	parser, err := input.New(input.Options{Limit: int64(c.Input.Limit)})
+	if err != nil {
+		return nil, err
+	}
+	pass, err := passPatterns(c.Routes)
+	if err != nil {
+		return nil, err
+	}
+	timeouts, err := timeoutsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *transit) gatehouse.Decision {
+		t.watchBody(timeouts)
+		parse := parser.Parse
+		if pass.match(t.x.Path) {
+			parse = parser.ParseHead
+		}
+		inputs, err := parse(t.r)
+		t.x.Inputs = inputs
+		if err != nil {
+			return inputDecision(err)
+		}
+		if inputs.Streamed() {
+			t.judgeStream(g, inputs)
+		}
+		return gatehouse.Passed()
+	}, nil
+}
+
+func inputDecision(err error) gatehouse.Decision {
+	var parse *input.Error
+	if errors.As(err, &parse) {
+		return parse.Decision()
+	}
+	return gatehouse.Denied("body", gatehouse.Place{Kind: gatehouse.Body}, "The body could not be read.").WithStatus(http.StatusBadRequest)
+}
+
+// judgeStream judges what is found wrong in a body that is parsed as it passes:
+// a refusal ends the reading, and the proxy answers with it.
+func (t *transit) judgeStream(g *Gate, inputs *input.Inputs) {
+	rung := t.asm.rungByName("input")
+	inputs.OnEnd(func(found *input.Error) error {
+		if found == nil {
+			return nil
+		}
+		d, ok := t.judge(rung, found.Decision())
+		if ok {
+			return nil
+		}
+		t.late.Store(&d)
+		return &refusedError{d}
+	})
+}
+
+func csrfRung(c *config.Config, _ *Gate) (requestCheck, error) {
+	o := csrf.Options{Site: c.Site}
+	for _, route := range c.Routes {
+		if route.CSRF.Exempt != "" {
+			o.Exempt = append(o.Exempt, csrf.Exemption{Path: route.Path, Kind: csrf.Kind(route.CSRF.Exempt), Reason: route.CSRF.Reason})
+		}
+	}
+	for _, trusted := range c.Application.CSRF.TrustedOrigins {
+		o.Trusted = append(o.Trusted, csrf.TrustedOrigin{Origin: trusted.Origin, Reason: trusted.Reason})
+	}
+	protection, err := csrf.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return func(t *transit) gatehouse.Decision { return protection.Check(t.r) }, nil
+}

@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gatehousehq/gatehouse/events"
+	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/network"
+	"github.com/gatehousehq/gatehouse/transport"
+)
+
+// maxHead bounds a request's head. Browsers send under 16 KiB; backends refuse
+// 8 to 64.
+const maxHead = 64 << 10
+
+// housekeeping is how often expired records are swept and uses saved.
+const housekeeping = 30 * time.Second
+
+// A service is one listener with what answers it.
+type service struct {
+	name     string
+	listener net.Listener
+	server   *http.Server
+}
+
+// Run listens and serves until ctx ends, then drains: new connections are
+// refused, requests under way may finish within network.timeouts.drain. ready
+// is called once everything listens, with the addresses; it may be nil.
+func (g *Gate) Run(ctx context.Context, ready func(addresses []string)) error {
+	c := g.current.Load().config
+	services, err := g.listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	failed := make(chan error, len(services)+2)
+	work := []func() error{
+		func() error { return g.tls.Run(inner) },
+		func() error { g.keepHouse(inner); return nil },
+	}
+	for _, s := range services {
+		work = append(work, func() error {
+			err := s.server.Serve(s.listener)
+			if errors.Is(err, http.ErrServerClosed) {
+				return nil
+			}
+			return fmt.Errorf("%s: %w", s.name, err)
+		})
+	}
+	for _, w := range work {
+		go func() { failed <- w() }()
+	}
+	g.record(ctx, events.SysStartup(g.options.Version, g.listening))
+	g.announce(ctx, c)
+	if ready != nil {
+		ready(g.listening)
+	}
+	running := len(work)
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		running--
+	}
+	g.drain(services, c.Network.Timeouts.Drain.Std())
+	stop()
+	for range running {
+		err = errors.Join(err, <-failed)
+	}
+	g.record(context.WithoutCancel(ctx), events.SysShutdown(reasonOf(ctx, err)))
+	return err
+}
+
+func reasonOf(ctx context.Context, err error) string {
+	if err != nil {
+		return "a listener failed"
+	}
+	return fmt.Sprint(context.Cause(ctx))
+}
+
+// listen opens every listener, or none.
+func (g *Gate) listen(ctx context.Context, c *config.Config) (services []service, err error) {
+	defer func() {
+		if err != nil {
+			for _, s := range services {
+				_ = s.listener.Close() // the error that is returned counts
+			}
+		}
+	}()
+	timeouts, err := timeoutsOf(c)
+	if err != nil {
+		return nil, err
+	}
+	for _, addr := range c.Network.Listen {
+		l, err := network.Listen(ctx, addr)
+		if err != nil {
+			return services, err
+		}
+		g.listening = append(g.listening, describe(l, !c.Plain()))
+		for _, r := range connectionRungs() {
+			l = r.build(g)(l)
+		}
+		services = append(services, service{addr, l, g.server(g, timeouts)})
+	}
+	if c.Network.Redirect != "" {
+		s, err := g.redirectService(ctx, c, timeouts)
+		if err != nil {
+			return services, err
+		}
+		services = append(services, s)
+	}
+	if c.Network.Private.Listen != "" {
+		l, err := network.Listen(ctx, c.Network.Private.Listen)
+		if err != nil {
+			return services, err
+		}
+		services = append(services, service{"private listener", l, g.server(g.privateHandler(), timeouts)})
+	}
+	if g.options.State != "" {
+		l, err := network.ListenConfig{UnixMode: 0o600}.Listen(ctx, "unix:"+filepath.Join(g.options.State, ControlSocket))
+		if err != nil {
+			return services, err
+		}
+		services = append(services, service{"control socket", l, g.server(g.controlHandler(), timeouts)})
+	}
+	return services, nil
+}
+
+// describe is a listener's address as people type it.
+func describe(l net.Listener, secure bool) string {
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		scheme, host := "http", a.IP.String()
+		if secure {
+			scheme = "https"
+		}
+		if a.IP.IsUnspecified() || a.IP.IsLoopback() {
+			host = "localhost"
+		}
+		return scheme + "://" + net.JoinHostPort(host, fmt.Sprint(a.Port))
+	}
+	return l.Addr().Network() + ":" + l.Addr().String()
+}
+
+// redirectService is the plain HTTP port.
+func (g *Gate) redirectService(ctx context.Context, c *config.Config, timeouts network.Timeouts) (service, error) {
+	o := transport.RedirectOptions{HTTPSPort: g.port(), Site: c.Site}
+	handler, err := g.tls.Redirect(o)
+	if err != nil {
+		return service{}, err
+	}
+	l, err := network.Listen(ctx, c.Network.Redirect)
+	if err != nil {
+		return service{}, err
+	}
+	return service{"redirect", g.network.Listener(l), g.server(handler, timeouts)}, nil
+}
+
+// port is the first TCP port that clients connect to; zero where there is none.
+func (g *Gate) port() int {
+	for _, a := range g.listening {
+		if _, port, err := net.SplitHostPort(a[strings.LastIndex(a, "/")+1:]); err == nil {
+			var n int
+			fmt.Sscan(port, &n)
+			return n
+		}
+	}
+	return 0
+}
+
+func (g *Gate) server(h http.Handler, t network.Timeouts) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: t.Header,
+		IdleTimeout:       t.Idle,
+		MaxHeaderBytes:    maxHead,
+		ErrorLog:          slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			// net/http counts resets and CONTINUATION frames itself; see
+			// application/protocol when it lands.
+			MaxConcurrentStreams: 250,
+			SendPingTimeout:      t.Idle,
+		},
+	}
+}
+
+// tlsListener ends TLS with the certificates as they are at each handshake.
+func (g *Gate) tlsListener(l net.Listener) net.Listener {
+	c := g.tls.Config()
+	if c == nil {
+		return l
+	}
+	return tls.NewListener(l, c)
+}
+
+// drain lets requests under way finish.
+func (g *Gate) drain(services []service, within time.Duration) {
+	g.draining.Store(true)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	done := make(chan struct{})
+	for _, s := range services {
+		go func() {
+			if err := s.server.Shutdown(ctx); err != nil {
+				g.logger.Warn("requests were still under way when the time to drain was over", "listener", s.name)
+				_ = s.server.Close() // ends them
+			}
+			done <- struct{}{}
+		}()
+	}
+	for range services {
+		<-done
+	}
+}
+
+// keepHouse sweeps what has expired and saves what is counted.
+func (g *Gate) keepHouse(ctx context.Context) {
+	tick := time.NewTicker(housekeeping)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		g.network.Sweep()
+		if _, err := g.store.Sweep(ctx); err != nil && ctx.Err() == nil {
+			g.logger.Error("expired records could not be removed", "error", err)
+		}
+		if err := g.allowUses.save(ctx, g.store); err != nil && ctx.Err() == nil {
+			g.logger.Error("saving counts", "error", err)
+		}
+	}
+}

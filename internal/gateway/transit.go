@@ -1,0 +1,148 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/exchange"
+	"github.com/gatehousehq/gatehouse/network"
+)
+
+// ownPrefix is where everything of the gate itself lives.
+const ownPrefix = "/_gate/"
+
+// RequestIDHeader tells the client the request's identifier, to quote.
+const RequestIDHeader = "Gate-Request-Id"
+
+// A transit is one request on its way up the ladder and its answer on the way
+// back, under one assembly.
+type transit struct {
+	gate   *Gate
+	asm    *assembly
+	w      *answer
+	r      *http.Request
+	x      *exchange.Exchange
+	client network.Client
+	body   *watchedBody // nil without a body
+	// late is the refusal met while the body was already on its way.
+	late atomic.Pointer[gatehouse.Decision]
+}
+
+type (
+	requestCheck  func(*transit) gatehouse.Decision
+	responseCheck func(*transit, *http.Response) gatehouse.Decision
+)
+
+// ServeHTTP takes a request up the ladder and to the backend.
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	asm := g.current.Load()
+	x, err := g.exchanges.Begin()
+	if err != nil {
+		g.metrics.shed.Inc()
+		writeProblem(w, r, problem{Status: http.StatusServiceUnavailable, RetryAfter: 1})
+		return
+	}
+	defer g.exchanges.End(x)
+	x.Method, x.Host, x.Path = r.Method, r.Host, r.URL.EscapedPath()
+	x.Route = asm.route(r.Method, x.Path)
+	t := &transit{gate: g, asm: asm, w: &answer{ResponseWriter: w}, x: x}
+	t.r = r.WithContext(exchange.With(r.Context(), x))
+	w.Header().Set(RequestIDHeader, x.ID)
+	defer t.end()
+	if !t.climb() {
+		return
+	}
+	if strings.HasPrefix(t.r.URL.Path, ownPrefix) {
+		t.own()
+		return
+	}
+	asm.proxy.serve(t)
+}
+
+// climb passes the request rungs in order and reports whether all let it pass.
+func (t *transit) climb() bool {
+	for i := range t.asm.request {
+		step := &t.asm.request[i]
+		d := t.guarded(&step.activeRung, func() gatehouse.Decision { return step.check(t) })
+		if d, ok := t.judge(&step.activeRung, d); !ok {
+			t.refuse(d)
+			return false
+		}
+	}
+	return true
+}
+
+// answered passes the response rungs in order.
+func (t *transit) answered(res *http.Response) error {
+	for i := range t.asm.response {
+		step := &t.asm.response[i]
+		d := t.guarded(&step.activeRung, func() gatehouse.Decision { return step.check(t, res) })
+		if d, ok := t.judge(&step.activeRung, d); !ok {
+			return &refusedError{d}
+		}
+	}
+	return nil
+}
+
+// refusedError carries a refusal through the proxy to where it is answered.
+type refusedError struct{ decision gatehouse.Decision }
+
+func (e *refusedError) Error() string { return "refused by " + e.decision.Rung }
+
+func (t *transit) refuse(d gatehouse.Decision) {
+	if d.Close {
+		t.w.Header().Set("Connection", "close")
+	}
+	writeProblem(t.w, t.r, problem{Status: d.HTTPStatus(), Request: t.x.ID})
+}
+
+// own answers what lives under /_gate/.
+func (t *transit) own() {
+	writeProblem(t.w, t.r, problem{Status: http.StatusNotFound, Request: t.x.ID})
+}
+
+// end counts the request. A panic below is recorded and answered, but for the
+// one with which net/http ends a connection.
+func (t *transit) end() {
+	p := recover()
+	defer func() { t.gate.metrics.served(t.w.status, t.gate.now().Sub(t.x.Started)) }()
+	if p == nil {
+		return
+	}
+	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		t.asm.proxy.aborted(t)
+		panic(http.ErrAbortHandler)
+	}
+	t.gate.recordCrash(t.r.Context(), t.about(), "", p)
+	if t.w.status == 0 {
+		writeProblem(t.w, t.r, problem{Status: http.StatusInternalServerError, Request: t.x.ID})
+		return
+	}
+	panic(http.ErrAbortHandler)
+}
+
+// answer remembers the status that was sent. Unwrap gives
+// http.ResponseController what it needs for streams and upgrades.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 && status >= 200 || status == http.StatusSwitchingProtocols {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a.ResponseWriter.Write(p)
+}
