@@ -87,23 +87,41 @@ func New(o Options) (*Parser, error) {
 // other type is not touched. Multipart of unknown or larger size is parsed
 // while the backend reads it.
 func (p *Parser) Parse(r *http.Request) (*Inputs, error) {
-	in := &Inputs{
-		path: r.URL.EscapedPath(), query: r.URL.RawQuery, host: r.Host, headers: headerLines(r.Header), max: p.o.MaxInputs,
-	}
+	in := p.head(r)
 	err := in.checkHead()
 	bodyErr, readErr := p.body(r, in)
 	if err == nil {
 		err = bodyErr
 	}
+	if err != nil {
+		return in, in.keep(err)
+	}
+	return in, readErr
+}
+
+// ParseHead is [Parser.Parse] without the body, which it does not touch.
+func (p *Parser) ParseHead(r *http.Request) (*Inputs, error) {
+	in := p.head(r)
+	if err := in.checkHead(); err != nil {
+		return in, in.keep(err)
+	}
+	return in, nil
+}
+
+func (p *Parser) head(r *http.Request) *Inputs {
+	return &Inputs{
+		path: r.URL.EscapedPath(), query: r.URL.RawQuery, host: r.Host, headers: headerLines(r.Header), max: p.o.MaxInputs,
+	}
+}
+
+// keep remembers the first error found.
+func (in *Inputs) keep(err *Error) *Error {
 	in.mu.Lock()
+	defer in.mu.Unlock()
 	if in.err == nil {
 		in.err = err
 	}
-	in.mu.Unlock()
-	if err != nil {
-		return in, err
-	}
-	return in, readErr
+	return err
 }
 
 // worstPerByte is how many inputs one byte of a query can make, rounded up.

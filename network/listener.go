@@ -10,7 +10,7 @@ import (
 )
 
 // Listener refuses, at Accept and before any handshake, the peers that
-// [Network.CheckPeer] denies: they are reset. It counts the connections that
+// [Network.CheckPeer] denies: they are reset. See [Network.SetMode]. It counts the connections that
 // are open. Peers of a Unix socket pass.
 func (n *Network) Listener(inner net.Listener) net.Listener {
 	return &listener{Listener: inner, network: n}
@@ -28,8 +28,12 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer, d := l.network.checkConn(c)
-		if d.Verdict != gatehouse.Pass {
-			l.network.refusals.add(peer, d)
+		mode := gatehouse.Mode(l.network.mode.Load())
+		if d.Verdict != gatehouse.Pass && mode == gatehouse.Observe {
+			l.network.refusals.add(peer, d, gatehouse.Observed)
+		}
+		if d.Verdict != gatehouse.Pass && mode == gatehouse.Enforce {
+			l.network.refusals.add(peer, d, gatehouse.Refused)
 			refuse(c)
 			continue
 		}

@@ -46,6 +46,7 @@ type Network struct {
 	refusals *refusals
 	record   func(context.Context, gatehouse.Event)
 	lost     atomic.Uint64
+	mode     atomic.Uint32 // a gatehouse.Mode; zero enforces
 	open     atomic.Int64
 	accepted atomic.Uint64
 	now      func() time.Time
@@ -97,6 +98,11 @@ func (n *Network) SetLists(l Lists) error {
 	n.lists.Store(compiled)
 	return nil
 }
+
+// SetMode says what becomes of a connection that [Network.CheckPeer] denies:
+// refused (the zero value), recorded and accepted, or accepted. It changes
+// nothing for [Network.Settle], whose caller has the decision.
+func (n *Network) SetMode(m gatehouse.Mode) { n.mode.Store(uint32(m)) }
 
 // CheckPeer decides about a TCP peer at connection time, before any handshake.
 // A trusted proxy passes; the same lists are applied to the client behind it by

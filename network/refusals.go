@@ -36,12 +36,14 @@ type refusals struct {
 }
 
 type refusalKey struct {
-	from netip.Prefix
-	rule string
+	from    netip.Prefix
+	rule    string
+	outcome gatehouse.Outcome
 }
 
 type refusal struct {
 	decision    gatehouse.Decision
+	outcome     gatehouse.Outcome
 	from        string
 	first, last time.Time
 	count       uint64
@@ -51,10 +53,12 @@ func newRefusals(record func(context.Context, gatehouse.Event), now func() time.
 	return &refusals{record: record, now: now, pending: make(map[refusalKey]*refusal)}
 }
 
-func (r *refusals) add(peer netip.Addr, d gatehouse.Decision) {
-	r.total.Add(1)
+func (r *refusals) add(peer netip.Addr, d gatehouse.Decision, o gatehouse.Outcome) {
+	if o == gatehouse.Refused {
+		r.total.Add(1)
+	}
 	now := r.now()
-	key := refusalKey{rule: d.Rule}
+	key := refusalKey{rule: d.Rule, outcome: o}
 	if peer.IsValid() {
 		key.from = banUnit(peer)
 	}
@@ -64,13 +68,13 @@ func (r *refusals) add(peer netip.Addr, d gatehouse.Decision) {
 	switch {
 	case found:
 	case len(r.pending) < maxRefusals:
-		entry = &refusal{decision: d, first: now}
+		entry = &refusal{decision: d, outcome: o, first: now}
 		if peer.IsValid() {
 			entry.from = peer.String()
 		}
 		r.pending[key] = entry
 	case r.others == nil:
-		r.others = &refusal{decision: d, first: now}
+		r.others = &refusal{decision: d, outcome: o, first: now}
 		entry = r.others
 	default:
 		entry = r.others
@@ -100,7 +104,7 @@ func (r *refusals) flush() {
 
 func (r *refusal) event() gatehouse.Event {
 	r.decision.Rung = "network/address"
-	e := events.AuthzFail(events.About{Client: r.from}, r.decision, gatehouse.Refused)
+	e := events.AuthzFail(events.About{Client: r.from}, r.decision, r.outcome)
 	if e.Time = r.first; r.count > 1 {
 		e.Count, e.Until = r.count, r.last
 	}
