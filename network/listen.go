@@ -61,18 +61,23 @@ func listenTCP(ctx context.Context, addr string) (net.Listener, error) {
 	if err == nil {
 		return ln, nil
 	}
+	return nil, tcpError(host, uint16(number), err)
+}
+
+// tcpError says what to do about err.
+func tcpError(host string, port uint16, err error) error {
 	var dns *net.DNSError
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, cause{fmt.Sprintf("port %d is in use%s: stop that process, or choose another port", number, holder(uint16(number))), err}
+		return cause{fmt.Sprintf("port %d is in use%s: stop that process, or choose another port", port, holder(port)), err}
 	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return nil, cause{fmt.Sprintf("no permission for port %d: ports under 1024 need `sudo setcap cap_net_bind_service=+ep` on the gatehouse binary, or a socket from systemd (systemd:0)", number), err}
+		return cause{fmt.Sprintf("no permission for port %d: ports under 1024 need `sudo setcap cap_net_bind_service=+ep` on the gatehouse binary, or a socket from systemd (systemd:0)", port), err}
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, cause{fmt.Sprintf("%s is not an address of this machine: use one that is, or :%d for all", host, number), err}
+		return cause{fmt.Sprintf("%s is not an address of this machine: use one that is, or :%d for all", host, port), err}
 	case errors.As(err, &dns):
-		return nil, cause{fmt.Sprintf("%q is neither an address nor a known name", host), err}
+		return cause{fmt.Sprintf("%q is neither an address nor a known name", host), err}
 	}
-	return nil, err
+	return err
 }
 
 // cause is a line for a person in place of the system's, which Is still finds.

@@ -233,7 +233,7 @@ func answers(bound, a netip.Addr) bool {
 	return normal(bound) == a
 }
 
-// holder says which process listens on a port, as " by nginx (pid 7)", or "".
+// holder says which process listens on a port, as " by nginx, pid 7", or "".
 func holder(port uint16) string {
 	sockets, err := Listening()
 	if err != nil {
