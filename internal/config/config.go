@@ -2,10 +2,10 @@ package config
 
 import (
 	"net/netip"
-	"net/url"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/secret"
 )
 
 // Tags of the fields below:
@@ -22,8 +22,8 @@ import (
 
 // Config is a whole configuration. The zero value is not one: see [Default].
 type Config struct {
-	Site        *url.URL               `yaml:"site" doc:"The address that people type, used to tell the site's own requests from others and to name its certificate." example:"https://shop.example.com"`
-	Upstream    *url.URL               `yaml:"upstream" doc:"The backend's address. Required, unless run is told --upstream." example:"http://127.0.0.1:3000"`
+	Site        string                 `yaml:"site" doc:"The address that people type, used to tell the site's own requests from others and to name its certificate." example:"https://shop.example.com"`
+	Upstream    string                 `yaml:"upstream" doc:"The backend's address: http://, https:// or unix:/path. Required, unless run is told --upstream." example:"http://127.0.0.1:3000"`
 	Modes       map[string]ModeSetting `yaml:"modes" doc:"What becomes of a rung's refusals, by rung or rung/rule; off needs a reason. Without a line the shipped mode holds (gatehouse layers)." example:"{application/csrf: observe}"`
 	Network     Network                `yaml:"network" doc:"Who may connect, and where."`
 	Transport   Transport              `yaml:"transport" doc:"How connections are protected, from clients and to the backend."`
@@ -50,7 +50,7 @@ type ModeSetting struct {
 
 // Network is who may connect, and where.
 type Network struct {
-	Listen         []string       `yaml:"listen" restart:"true" default:":8443" doc:"Where clients connect: host:port, :port, unix:/path or systemd:0 (the first socket that systemd hands over)." example:"[\":443\"]"`
+	Listen         []string       `yaml:"listen" restart:"true" default:":8443" doc:"Where clients connect: host:port, :port, unix:/path, or systemd:0 or systemd:NAME for a socket that systemd hands over." example:"[\":443\"]"`
 	Redirect       string         `yaml:"redirect" restart:"true" doc:"Where plain HTTP is answered: it redirects documents to HTTPS, refuses everything else, and answers ACME." example:":80"`
 	Plaintext      Plaintext      `yaml:"plaintext" restart:"true" doc:"Makes listen speak plain HTTP with no proxy before it that ends TLS."`
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" doc:"Proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed." example:"[10.0.0.0/8]"`
@@ -71,7 +71,7 @@ type Plaintext struct {
 // is empty.
 type Private struct {
 	Listen string           `yaml:"listen" restart:"true" doc:"Where /healthz, /readyz and /metrics are served. Beyond loopback it needs a token or a reason." example:"127.0.0.1:9443"`
-	Token  Secret           `yaml:"token" doc:"What a reader must send as a bearer token." example:"\"${file:/run/secrets/metrics_token}\""`
+	Token  secret.Text      `yaml:"token" doc:"What a reader must send as a bearer token." example:"\"${file:/run/secrets/metrics_token}\""`
 	Reason gatehouse.Reason `yaml:"reason" doc:"Why it may be read without a token from beyond loopback." example:"the pod's network policy admits Prometheus alone"`
 }
 
@@ -79,8 +79,9 @@ type Private struct {
 type Timeouts struct {
 	Header      Duration `yaml:"header" restart:"true" default:"10s" doc:"For the whole head of a request."`
 	BodyIdle    Duration `yaml:"body_idle" default:"30s" doc:"Without a byte of a request's body."`
-	BodyMinRate Rate     `yaml:"body_min_rate" default:"500B/s" doc:"How fast a request's body must arrive, after its first body_idle; 0 for any speed."`
+	BodyMinRate Rate     `yaml:"body_min_rate" default:"240B/s" doc:"How fast a request's body must arrive, after its first body_idle; 0 for any speed."`
 	Idle        Duration `yaml:"idle" restart:"true" default:"2m" doc:"Between two requests of one connection."`
+	Backend     Duration `yaml:"backend" default:"2m" doc:"For the backend's answer to begin; 0s for as long as it takes."`
 	Drain       Duration `yaml:"drain" default:"30s" doc:"For requests under way when the gate stops."`
 }
 
@@ -107,12 +108,12 @@ type CertificateFile struct {
 
 // ACME is how certificates are had from an ACME authority (RFC 8555).
 type ACME struct {
-	Email     string   `yaml:"email" doc:"Whom the authority writes to about expiry." example:"ops@example.com"`
-	Directory *url.URL `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" doc:"The authority's directory."`
-	CA        string   `yaml:"ca" path:"true" doc:"A PEM file with the authority's own roots, where the system does not trust them." example:"/etc/gatehouse/acme-ca.pem"`
-	Hosts     []string `yaml:"hosts" doc:"The names to ask for; the site's host where not given." example:"[shop.example.com, www.shop.example.com]"`
-	EABKeyID  string   `yaml:"eab_key_id" doc:"The account's key identifier, where the authority wants external account binding." example:"kid-1"`
-	EABKey    Secret   `yaml:"eab_key" doc:"The key that belongs to eab_key_id." example:"\"${env:ACME_EAB_KEY}\""`
+	Email     string      `yaml:"email" doc:"Whom the authority writes to about expiry." example:"ops@example.com"`
+	Directory string      `yaml:"directory" default:"https://acme-v02.api.letsencrypt.org/directory" doc:"The authority's directory."`
+	CA        string      `yaml:"ca" path:"true" doc:"A PEM file with the authority's own roots, where the system does not trust them." example:"/etc/gatehouse/acme-ca.pem"`
+	Hosts     []string    `yaml:"hosts" doc:"The names to ask for; the site's host where not given." example:"[shop.example.com, www.shop.example.com]"`
+	EABKeyID  string      `yaml:"eab_key_id" doc:"The account's key identifier, where the authority wants external account binding." example:"kid-1"`
+	EABKey    secret.Text `yaml:"eab_key" doc:"The key that belongs to eab_key_id." example:"\"${env:ACME_EAB_KEY}\""`
 }
 
 // TransportUpstream is TLS to the backend.
@@ -194,7 +195,7 @@ type AllowEntry struct {
 	Rung    string           `yaml:"rung" need:"true" doc:"The rung that refused." example:"application/csrf"`
 	Rule    string           `yaml:"rule" need:"true" doc:"The rule that refused." example:"cross-site"`
 	Path    string           `yaml:"path" need:"true" doc:"The route: a path as in routes, after a method where only that is meant." example:"POST /comments"`
-	Field   gatehouse.Place  `yaml:"field" doc:"The input it was about, such as form:body; the request as a whole where not given." example:"form:body"`
+	Field   string           `yaml:"field" doc:"The input it was about, such as form:body; any where not given." example:"form:body"`
 	Reason  gatehouse.Reason `yaml:"reason" need:"true" doc:"Why it may pass." example:"our own widget on the partner's site"`
 	Expires Expiry           `yaml:"expires" doc:"Until when, as a date (through its end, UTC) or a time (RFC 3339); for ever where not given." example:"2027-06-30"`
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -29,7 +30,7 @@ func (r *reader) value(key string, n ast.Node, v reflect.Value, f field) {
 	case t.Kind() == reflect.Slice:
 		r.list(key, n, v, f)
 	case t.Kind() == reflect.Map:
-		r.table(key, n, v)
+		r.table(key, n, v, f)
 	}
 }
 
@@ -37,6 +38,7 @@ func (r *reader) value(key string, n ast.Node, v reflect.Value, f field) {
 func (r *reader) section(key string, n ast.Node, v reflect.Value) {
 	fields := fieldsOf(v.Type())
 	if isNull(n) {
+		r.needed(key, fields)
 		return
 	}
 	entries, ok := entriesOf(n)
@@ -47,7 +49,7 @@ func (r *reader) section(key string, n ast.Node, v reflect.Value) {
 				return
 			}
 		}
-		r.wrongType(key, n, "a section with keys such as "+fields[0].key)
+		r.wrongType(key, n, "a section with keys such as "+fields[0].key, "")
 		return
 	}
 	seen := map[string]int{}
@@ -116,7 +118,7 @@ func (r *reader) list(key string, n ast.Node, v reflect.Value, f field) {
 	}
 	seq, ok := n.(*ast.SequenceNode)
 	if !ok {
-		r.wrongType(key, n, "a list, such as "+f.exampleOr("[a, b]"))
+		r.wrongType(key, n, "a list", f.example)
 		return
 	}
 	items := reflect.MakeSlice(v.Type(), len(seq.Values), len(seq.Values))
@@ -140,13 +142,13 @@ func (r *reader) list(key string, n ast.Node, v reflect.Value, f field) {
 }
 
 // table fills a map whose keys the writer chooses.
-func (r *reader) table(key string, n ast.Node, v reflect.Value) {
+func (r *reader) table(key string, n ast.Node, v reflect.Value, f field) {
 	if isNull(n) {
 		return
 	}
 	entries, ok := entriesOf(n)
 	if !ok {
-		r.wrongType(key, n, "a section of name: value")
+		r.wrongType(key, n, "a section of name: value", f.example)
 		return
 	}
 	m, seen := reflect.MakeMap(v.Type()), map[string]int{}
@@ -175,7 +177,7 @@ func (r *reader) leaf(key string, n ast.Node, v reflect.Value, f field) {
 	}
 	text, kind, ok := scalarText(n)
 	if !ok || !strings.Contains(l.kinds, kind) {
-		r.wrongType(key, n, l.want)
+		r.wrongType(key, n, l.want, f.example)
 		return
 	}
 	m := r.marks[key]
@@ -192,7 +194,7 @@ func (r *reader) leaf(key string, n ast.Node, v reflect.Value, f field) {
 		r.fail(key, "is a secret written into the file", "put it in the environment or a file, and write ${env:NAME} or ${file:/path} here")
 		return
 	}
-	if len(f.enum) > 0 && v.Kind() == reflect.String && find2(f.enum, value) < 0 {
+	if len(f.enum) > 0 && v.Kind() == reflect.String && !slices.Contains(f.enum, value) {
 		r.fail(key, r.quote(key, value)+" is not one of "+strings.Join(f.enum, ", "), r.suggestValue(key, value, f.enum))
 		return
 	}
@@ -226,13 +228,20 @@ func (r *reader) suggestValue(key, value string, known []string) string {
 	return ""
 }
 
-func (r *reader) wrongType(key string, n ast.Node, want string) {
+func (r *reader) wrongType(key string, n ast.Node, want, example string) {
 	if key == "" {
 		p := n.GetToken().Position
 		r.syntax(p.Line, p.Column, "is "+kindOf(n)+", want keys such as upstream:", "gatehouse init writes a file to begin with")
 		return
 	}
-	r.fail(key, "is "+kindOf(n)+", want "+want, "")
+	hint := ""
+	if example != "" {
+		hint = "write " + key[strings.LastIndexByte(key, '.')+1:] + ": " + example
+		if strings.HasSuffix(key, "]") {
+			hint = "write items such as those of " + example
+		}
+	}
+	r.fail(key, "is "+kindOf(n)+", want "+want, hint)
 }
 
 // The kinds of scalars, as leaf.kinds has them.

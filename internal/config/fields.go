@@ -3,13 +3,13 @@ package config
 import (
 	"errors"
 	"net/netip"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/secret"
 )
 
 // A field is one key of a section, from the tags of its struct's field.
@@ -48,13 +48,6 @@ func fieldsOf(t reflect.Type) []field {
 	return all
 }
 
-func (f field) exampleOr(other string) string {
-	if f.example != "" {
-		return f.example
-	}
-	return other
-}
-
 func find(fields []field, key string) (field, bool) {
 	i := slices.IndexFunc(fields, func(f field) bool { return f.key == key })
 	if i < 0 {
@@ -62,8 +55,6 @@ func find(fields []field, key string) (field, bool) {
 	}
 	return fields[i], true
 }
-
-func find2(words []string, word string) int { return slices.Index(words, word) }
 
 func keysOf(fields []field) []string {
 	keys := make([]string, len(fields))
@@ -93,15 +84,13 @@ var leaves = map[reflect.Type]leaf{
 
 	reflect.TypeFor[gatehouse.Reason](): {want: "a reason in words", kinds: aText, parse: parseReason},
 	reflect.TypeFor[gatehouse.Mode]():   {want: "one of enforce, observe, off", kinds: aText, parse: parseMode},
-	reflect.TypeFor[gatehouse.Place]():  {want: "a place such as form:body", kinds: aText, parse: parsePlace},
 
-	reflect.TypeFor[Secret]():       {want: "a secret", kinds: aText + aNumber, parse: parseText, secret: true},
+	reflect.TypeFor[secret.Text]():  {want: "a secret", kinds: aText + aNumber, parse: parseText, secret: true},
 	reflect.TypeFor[Duration]():     {want: "a duration", kinds: aText, parse: hinted(ParseDuration, "write one such as 10s, 5m or 30d")},
 	reflect.TypeFor[Size]():         {want: "a size", kinds: aText + aNumber, parse: hinted(ParseSize, "write one such as 64KiB, 1MiB or 10MB")},
 	reflect.TypeFor[Rate]():         {want: "a rate", kinds: aText + aNumber, parse: hinted(ParseRate, "write one such as 500B/s or 1KiB/s")},
 	reflect.TypeFor[Expiry]():       {want: "a date", kinds: aText, parse: hinted(ParseExpiry, "write one such as 2027-06-30")},
 	reflect.TypeFor[netip.Prefix](): {want: "an address or a range of addresses", kinds: aText, parse: parsePrefix},
-	reflect.TypeFor[*url.URL]():     {want: "a URL", kinds: aText, parse: parseURL},
 }
 
 func leafOf(t reflect.Type) *leaf {
@@ -154,14 +143,6 @@ func parseMode(s string) (any, error) {
 	return m, nil
 }
 
-func parsePlace(s string) (any, error) {
-	p, err := gatehouse.ParsePlace(s)
-	if err != nil {
-		return nil, errors.New("gatehouse allow prints the right one")
-	}
-	return p, nil
-}
-
 func parsePrefix(s string) (any, error) {
 	if !strings.Contains(s, "/") {
 		a, err := netip.ParseAddr(s)
@@ -178,20 +159,12 @@ func parsePrefix(s string) (any, error) {
 		return nil, errors.New("write it as an IPv4 range, such as 10.0.0.0/8")
 	}
 	if p.Masked() != p {
-		return nil, errors.New("an address inside a range; write " + p.Masked().String() + " for the range or " + p.Addr().String() + " for the address")
+		return nil, errors.New("write " + p.Masked().String() + " for the range or " + p.Addr().String() + " for the address")
 	}
 	return p, nil
 }
 
-func parseURL(s string) (any, error) {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" {
-		return nil, errors.New("write one such as http://127.0.0.1:3000")
-	}
-	return u, nil
-}
-
-// Default is what `run --upstream URL` begins with; Upstream is yet nil.
+// Default is what `run --upstream URL` begins with; Upstream is yet empty.
 func Default() *Config {
 	c := &Config{}
 	setDefaults(reflect.ValueOf(c).Elem())

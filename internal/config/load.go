@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"time"
 )
 
@@ -69,6 +70,7 @@ func Parse(name string, data []byte, o Options) (*Config, error) {
 // changed after, such as by a command's flags. Its errors have no line.
 func (c *Config) Validate(o Options) error {
 	r := &reader{options: o.withDefaults(), marks: map[string]mark{}}
+	r.neededValues("", reflect.ValueOf(c).Elem())
 	r.check(c)
 	_, err := r.finish(c)
 	return err
