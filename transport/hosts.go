@@ -53,7 +53,7 @@ func splitHostPort(h string) (host, port string, ok bool) {
 	host, port, err := net.SplitHostPort(h)
 	if err != nil {
 		host, port = h, ""
-		if strings.HasSuffix(h, ":") || (strings.Contains(h, ":") && !strings.HasPrefix(h, "[")) {
+		if strings.Contains(h, ":") && !strings.HasPrefix(h, "[") {
 			return "", "", false
 		}
 	}
