@@ -21,7 +21,7 @@ const (
 // without separators: "db_password", "X-Api-Key", "clientSecret".
 var strongWords = []string{
 	"password", "passwd", "passphrase", "passwort", "motdepasse", "contraseña", "passcode", "userpass", "dbpass", "pgpass",
-	"pwd", "secret", "secretkey", "secretaccesskey", "apikey", "apitoken", "accesskey", "accountkey", "privatekey", "signingkey", "encryptionkey",
+	"passwords", "pwd", "secret", "secrets", "secretkey", "secretaccesskey", "apikey", "apitoken", "accesskey", "accountkey", "privatekey", "signingkey", "encryptionkey",
 	"masterkey", "accesstoken", "refreshtoken", "idtoken", "authtoken", "bearertoken", "sessiontoken", "resettoken",
 	"csrftoken", "xsrftoken", "clientassertion", "credential", "credentials", "jwt", "cvv", "cvc", "cardnumber", "otp", "totp",
 	"sharedaccesskey", "recoverycode", "backupcode", "connectionstring",
@@ -32,7 +32,7 @@ var weakWords = map[string]bool{
 	"token": true, "auth": true, "authorization": true, "proxyauthorization": true, "session": true, "sessionid": true, "sid": true, "connectsid": true, "phpsessid": true,
 	"jsessionid": true, "aspsessionid": true, "key": true, "code": true, "sig": true, "signature": true, "xamzsignature": true,
 	"xamzsecuritytoken": true, "xauthtoken": true, "ticket": true, "samlresponse": true, "assertion": true, "pass": true, "pin": true,
-	"passwords": true, "secrets": true, "tokens": true, "sessionkey": true, "cookie": true, "setcookie": true, "dsn": true,
+	"tokens": true, "sessionkey": true, "cookie": true, "setcookie": true, "dsn": true,
 }
 
 // nameHints are in lower case what every name of the two lists contains.
@@ -40,12 +40,6 @@ var nameHints = []string{
 	"pass", "passwort", "motdepasse", "mot-de-passe", "mot_de_passe", "contrase", "pwd", "secret", "key", "token", "jwt", "cvv", "cvc", "card", "otp", "credential",
 	"auth", "sess", "sid", "code", "sig", "ticket", "saml", "assertion", "pin", "cookie", "dsn", "connection",
 }
-
-// pairExpr finds name, separator and value: `password=x`, `"password": "x"`,
-// `\"password\":\"x\"`, `:password => 'x'`, `user[password]=x`.
-var pairExpr = regexp.MustCompile(
-	`([\p{L}0-9_.%\[\]-]{2,64})(\\*["'` + "`" + `]?)(\s*(?:=>|:=|[:=])\s*)` + // name, quote, separator
-		`(\\+"(?:[^"\\]|\\[^"])*\\+"|"(?:[^"\\]|\\.)*(?:"|$)|'(?:[^'\\]|\\.)*(?:'|$)|\[[^\]\r\n]*\]|[^\s&;"'<>]+)`)
 
 // nameClass says what a name tells of its value.
 func nameClass(name string) class {
@@ -73,39 +67,6 @@ func nameClass(name string) class {
 		return weak
 	}
 	return ordinary
-}
-
-// keepPair decides about one match of pairExpr.
-func keepPair(m []string, rest string) bool {
-	name, quote, separator, value := m[1], m[2], m[3], m[4]
-	class := nameClass(name)
-	bare := strings.Trim(value, `\"'`+"`")
-	if class == ordinary || bare == "" || placeholder(bare) {
-		return true
-	}
-	quoted := bare != value
-	switch {
-	case strings.HasPrefix(separator, "=") && strings.HasPrefix(value, "="):
-		// A comparison in code: password == other.
-		return true
-	case class == weak:
-		return !tokenLike(bare)
-	case quote != "" || quoted || !strings.ContainsAny(separator, " \t\r\n"):
-		// Data: "password": …, password=…, password: "…".
-		return !quoted && plainWord(bare)
-	case strings.Contains(separator, "\n"):
-		return true
-	}
-	// "password: must be longer" is a sentence; "password: hunter" is a
-	// setting where nothing follows on its line.
-	return plainWord(bare) || !tokenLike(bare) && !endsLine(rest)
-}
-
-// endsLine reports whether a value is the last thing on its line, or in its
-// list.
-func endsLine(rest string) bool {
-	rest = strings.TrimLeft(rest, " \t")
-	return rest == "" || strings.ContainsRune("\r\n,;}&", rune(rest[0]))
 }
 
 // placeholder reports whether a value stands for another: SQL and format

@@ -18,9 +18,12 @@ func Redact(s string) string {
 	}
 	lower := strings.ToLower(s)
 	for _, r := range rules {
-		if r.hinted(lower) {
+		if contains(lower, r.hints) {
 			s = r.apply(s)
 		}
+	}
+	if contains(lower, nameHints) {
+		s = redactPairs(s)
 	}
 	return redactCards(s)
 }
@@ -37,13 +40,13 @@ type rule struct {
 	expr  *regexp.Regexp
 	// group is the submatch to replace: 0 is the whole match.
 	group int
-	// keep is asked about a match by its submatches, with what follows it;
-	// true leaves it. Nil replaces every match.
-	keep func(match []string, rest string) bool
+	// keep is asked about a match by its submatches; true leaves it. Nil
+	// replaces every match.
+	keep func(match []string) bool
 }
 
-func (r rule) hinted(lower string) bool {
-	for _, h := range r.hints {
+func contains(lower string, hints []string) bool {
+	for _, h := range hints {
 		if strings.Contains(lower, h) {
 			return true
 		}
@@ -60,7 +63,7 @@ func (r rule) apply(s string) string {
 	done := 0
 	for _, at := range all {
 		from, to := at[2*r.group], at[2*r.group+1]
-		if from < 0 || s[from:to] == Mark || r.keep != nil && r.keep(submatches(s, at), s[at[1]:]) {
+		if from < 0 || s[from:to] == Mark || r.keep != nil && r.keep(submatches(s, at)) {
 			continue
 		}
 		out.WriteString(s[done:from])
@@ -100,32 +103,32 @@ var rules = []rule{
 	{
 		name: "Authorization header", hints: []string{"authorization"},
 		expr:  regexp.MustCompile(`(?i)\bauthorization\\*["']?\s*(?:=>|[:=])\s*\\*["']?(?:basic|bearer|digest|negotiate|ntlm|token|apikey|dpop|hawk|hmac|signature|aws4-hmac-sha256)\s+([^\r\n]+)`),
-		group: 1, keep: func(m []string, _ string) bool { return strings.HasPrefix(m[1], Mark) },
+		group: 1, keep: func(m []string) bool { return strings.HasPrefix(m[1], Mark) },
 	},
 	{
 		name: "bearer token", hints: []string{"bearer", "dpop"},
 		expr:  regexp.MustCompile(`(?i)\b(?:bearer|dpop)[ \t]+([A-Za-z0-9._~+/-]{8,}=*)`),
-		group: 1, keep: func(m []string, _ string) bool { return !tokenLike(m[1]) },
+		group: 1, keep: func(m []string) bool { return !tokenLike(m[1]) },
 	},
 	{
 		name: "basic credentials", hints: []string{"basic"},
 		expr:  regexp.MustCompile(`(?i)\bbasic[ \t]+([A-Za-z0-9+/_-]{4,}=*)`),
-		group: 1, keep: func(m []string, _ string) bool { return !basicCredentials(m[1]) },
+		group: 1, keep: func(m []string) bool { return !basicCredentials(m[1]) },
 	},
 	{
 		name: "cookies", hints: []string{"cookie"},
 		expr:  regexp.MustCompile(`(?i)\bcookie\\*["']?\s*[:=]\s*\\*["']?([!#$%&*+.^_|~0-9a-z-]+=(?:"[^"\r\n]*"|[^\s;"]*)(?:;[^;"\r\n]*)*)`),
-		group: 1, keep: func(m []string, _ string) bool { return strings.HasPrefix(m[1], Mark) },
+		group: 1, keep: func(m []string) bool { return strings.HasPrefix(m[1], Mark) },
 	},
 	{
 		name: "password in a URL", hints: []string{"://"},
 		expr:  regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s/:@"'<>]*:([^\s"'<>]*)@`),
-		group: 1, keep: func(m []string, _ string) bool { return portAndPath(m[0], m[1]) },
+		group: 1, keep: func(m []string) bool { return portAndPath(m[0], m[1]) },
 	},
 	{
 		name: "token in a URL", hints: []string{"://"},
 		expr:  regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://([^\s/:@"'<>]{16,})@`),
-		group: 1, keep: func(m []string, _ string) bool { return !tokenLike(m[1]) },
+		group: 1, keep: func(m []string) bool { return !tokenLike(m[1]) },
 	},
 	{
 		name: "password in a MySQL data source", hints: []string{"@tcp(", "@unix("},
@@ -133,24 +136,19 @@ var rules = []rule{
 		group: 1,
 	},
 	{
-		name: "named value", hints: nameHints,
-		expr:  pairExpr,
-		group: 4, keep: keepPair,
-	},
-	{
 		name: "command line option", hints: []string{"--"},
 		expr:  regexp.MustCompile(`(?:^|\s)--([A-Za-z][\w-]*)[ \t]+("[^"\r\n]*"|'[^'\r\n]*'|[^\s"'-]\S*)`),
-		group: 2, keep: func(m []string, _ string) bool { return nameClass(m[1]) != strong || plainWord(m[2]) },
+		group: 2, keep: func(m []string) bool { return nameClass(m[1]) != strong || plainWord(m[2]) },
 	},
 	{
 		name: "XML element", hints: []string{"</"},
 		expr:  regexp.MustCompile(`<(?:[\w.-]+:)?([\w.-]+)(?:\s[^<>]*)?>([^<>]+)</`),
-		group: 2, keep: func(m []string, _ string) bool { return nameClass(m[1]) != strong },
+		group: 2, keep: func(m []string) bool { return nameClass(m[1]) != strong },
 	},
 	{
 		name: "multipart field", hints: []string{"name=\""},
 		expr:  regexp.MustCompile(`\bname="([^"\r\n]{1,64})"[^\r\n]*(?:\r?\n[^\r\n]+)*\r?\n\r?\n([^\r\n]+)`),
-		group: 2, keep: func(m []string, _ string) bool { return nameClass(m[1]) != strong },
+		group: 2, keep: func(m []string) bool { return nameClass(m[1]) != strong },
 	},
 }
 

@@ -20,8 +20,10 @@ import (
 const Mark = "[redacted]"
 
 // A Text is a secret string. It prints [Mark] however it is printed: fmt with
-// every verb, log/slog, JSON and other text encodings. The zero value is the
-// empty secret, which equals none.
+// every verb, log/slog, JSON and other text encodings. Two ways round that are
+// left by Go itself, so don't go them: fmt shows the unexported fields of a
+// struct as they are, and encoding/json the keys of a map. The zero value is
+// the empty secret, which equals none.
 type Text string
 
 var (
@@ -33,10 +35,10 @@ var (
 func (t Text) Reveal() string { return string(t) }
 
 // Equal reports whether the two are the same secret, in time that depends on
-// their lengths alone. The empty secret equals nothing, so that a secret that
+// their lengths alone, not on where they differ. The empty secret equals nothing, so that a secret that
 // was never configured opens nothing.
 func (t Text) Equal(other Text) bool {
-	// Hashing first makes the comparison blind to where lengths differ.
+	// ConstantTimeCompare wants equal lengths.
 	a, b := sha256.Sum256([]byte(t)), sha256.Sum256([]byte(other))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && t != ""
 }
