@@ -1,7 +1,6 @@
 package config
 
 import (
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -169,15 +168,20 @@ func (r *reader) checkRest(c *Config) {
 		r.fail("events.files", "is not between 1 and 1000", "10 suits most sites")
 	}
 	if e.Syslog != "" && !validSyslog(e.Syslog) {
-		r.fail("events.syslog", r.quote("events.syslog", e.Syslog)+" is not a syslog receiver", "write udp://host:port, tcp://host:port or unix:/dev/log")
+		r.fail("events.syslog", r.quote("events.syslog", e.Syslog)+" is not a syslog receiver", "write udp://host:514, tcp://host:514, tls://host:6514 or unix:///dev/log")
 	}
 }
 
 func validSyslog(s string) bool {
-	if path, ok := strings.CutPrefix(s, "unix:"); ok {
-		return strings.HasPrefix(path, "/")
+	u, err := url.Parse(s)
+	if err != nil || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return false
 	}
-	scheme, address, _ := strings.Cut(s, "://")
-	host, port, err := net.SplitHostPort(address)
-	return (scheme == "udp" || scheme == "tcp") && err == nil && host != "" && port != "0" && atMost(port, 65535) && !strings.ContainsAny(host, "@/ ")
+	switch u.Scheme {
+	case "unix":
+		return u.Host == "" && strings.HasPrefix(u.Path, "/")
+	case "udp", "tcp", "tls":
+		return u.Hostname() != "" && validPort(u.Port()) && strings.Trim(u.Path, "/") == ""
+	}
+	return false
 }

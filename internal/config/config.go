@@ -18,11 +18,11 @@ import (
 //	short    "true" on the one field that the section may be written as alone
 //	need     "true" on a key without which its section is an error
 //	path     "true" on a file's name, which is relative to the configuration
-//	restart  "true" where a running gate can't apply a change
+//	restart  "true" where a running gate can't apply a change; of a section, any
 
 // Config is a whole configuration. The zero value is not one: see [Default].
 type Config struct {
-	Site        string                 `yaml:"site" doc:"The address that people type, used to tell the site's own requests from others and to name its certificate." example:"https://shop.example.com"`
+	Site        string                 `yaml:"site" restart:"true" doc:"The address that people type, used to tell the site's own requests from others and to name its certificate." example:"https://shop.example.com"`
 	Upstream    string                 `yaml:"upstream" doc:"The backend's address: http://, https:// or unix:/path. Required, unless run is told --upstream." example:"http://127.0.0.1:3000"`
 	Modes       map[string]ModeSetting `yaml:"modes" doc:"What becomes of a rung's refusals, by rung or rung/rule; off needs a reason. Without a line the shipped mode holds (gatehouse layers)." example:"{application/csrf: observe}"`
 	Network     Network                `yaml:"network" doc:"Who may connect, and where."`
@@ -87,7 +87,7 @@ type Timeouts struct {
 
 // Transport is how connections are protected.
 type Transport struct {
-	Certificates Certificates      `yaml:"certificates" doc:"Where the site's certificate is from: exactly one of local, files and acme."`
+	Certificates Certificates      `yaml:"certificates" restart:"true" doc:"Where the site's certificate is from: exactly one of local, files and acme."`
 	EndedBy      string            `yaml:"ended_by" restart:"true" enum:"trusted_proxy" doc:"Who ends TLS in the gate's place; listen then speaks plain HTTP and believes network.trusted_proxies." example:"trusted_proxy"`
 	Upstream     TransportUpstream `yaml:"upstream" doc:"TLS to the backend, where upstream begins with https."`
 }
@@ -95,9 +95,9 @@ type Transport struct {
 // Certificates is where the site's certificate is from. After [Load] exactly
 // one of the three is set, or none where TLS is not ended here.
 type Certificates struct {
-	Local bool              `yaml:"local" restart:"true" default:"true" doc:"From the gate's own local authority, for development; the default where no other way is given."`
+	Local bool              `yaml:"local" default:"true" doc:"From the gate's own local authority, for development; the default where no other way is given."`
 	Files []CertificateFile `yaml:"files" doc:"From files, chosen by the name that the client asks for, and read again when they change." example:"[{certificate: site.pem, key: site.key}]"`
-	ACME  *ACME             `yaml:"acme" restart:"true" doc:"From an ACME authority such as Let's Encrypt, by HTTP-01 over network.redirect."`
+	ACME  *ACME             `yaml:"acme" doc:"From an ACME authority such as Let's Encrypt, by HTTP-01 over network.redirect."`
 }
 
 // A CertificateFile is one certificate with its key.
@@ -177,8 +177,8 @@ type Input struct {
 type Events struct {
 	File      string   `yaml:"file" restart:"true" path:"true" doc:"A file of JSON lines." example:"/var/log/gatehouse/events.jsonl"`
 	Stdout    bool     `yaml:"stdout" restart:"true" default:"false" doc:"Writes JSON lines to standard output too."`
-	Syslog    string   `yaml:"syslog" restart:"true" doc:"A syslog receiver (RFC 5424): udp://host:port, tcp://host:port or unix:/path." example:"udp://127.0.0.1:514"`
-	Keep      Duration `yaml:"keep" default:"30d" doc:"How long the event store keeps an event, and so how long explain knows it."`
+	Syslog    string   `yaml:"syslog" restart:"true" doc:"A syslog receiver (RFC 5424): udp://host:514, tcp://host:514, tls://host:6514 or unix:///dev/log." example:"udp://127.0.0.1:514"`
+	Keep      Duration `yaml:"keep" restart:"true" default:"30d" doc:"How long the event store keeps an event, and so how long explain knows it."`
 	MaxSize   Size     `yaml:"max_size" restart:"true" default:"100MiB" doc:"How large file grows before it is rotated."`
 	Files     int      `yaml:"files" restart:"true" default:"10" doc:"How many rotated files are kept."`
 	OnFailure string   `yaml:"on_failure" default:"pass" enum:"pass,refuse" doc:"When no event can be written: pass lets what would pass go on, refuse answers 503 until events can be written again. Refusals stay refusals."`

@@ -129,7 +129,7 @@ func TestParse_Mistakes_AreNamedWithPlaceAndWhatToDo(t *testing.T) {
 		{"site with a path", "site: https://shop.example.com/shop", `2:1: site: "https://shop.example.com/shop" is not an origin; write scheme, host and port alone, such as https://shop.example.com`},
 		{"site of http", "site: http://shop.example.com", "2:1: site: begins with http, but clients speak TLS to the gate or to the proxy before it; write https, or give network.plaintext a reason"},
 		{"store unknown", "store: {durable: sqlit}", `2:9: store.durable: "sqlit" is not one of sqlite, memory; did you mean "sqlite"?`},
-		{"syslog unknown", "events: {syslog: 127.0.0.1}", `2:10: events.syslog: "127.0.0.1" is not a syslog receiver; write udp://host:port, tcp://host:port or unix:/dev/log`},
+		{"syslog unknown", "events: {syslog: 127.0.0.1}", `2:10: events.syslog: "127.0.0.1" is not a syslog receiver; write udp://host:514, tcp://host:514, tls://host:6514 or unix:///dev/log`},
 		{"allow entry incomplete", "allow: [{id: a, rung: input, rule: depth, path: /x}]", "2:9: allow[0].reason: is missing; say in one sentence why; every bypass needs a reason"},
 		{"allow id twice", "allow:\n- {id: a, rung: input, rule: depth, path: /x, reason: ok}\n- {id: a, rung: input, rule: depth, path: /y, reason: ok}", "4:4: allow[1].id: is the id of allow[0] too; give it another"},
 		{"allow bad date", "allow: [{id: a, rung: input, rule: depth, path: /x, reason: ok, expires: 30d}]", `2:65: allow[0].expires: "30d" is not a date; write one such as 2027-06-30`},
