@@ -30,8 +30,8 @@ func TestStrike_FifthWithinTenMinutes_Bans(t *testing.T) {
 		t.Errorf("evidence %q, want %q", d.Evidence, want)
 	}
 	wantRule(t, s.CheckPeer(addr("203.0.113.10")), "")
-	if got := s.notes.named("gate_banned"); len(got) != 1 {
-		t.Errorf("%d events, want 1", len(got))
+	if got := s.notes.named("gate_banned"); len(got) != 1 || got[0].Detail["strikes"] != "5" || got[0].Client != "203.0.113.9" {
+		t.Errorf("events %+v, want one with five strikes", got)
 	}
 }
 

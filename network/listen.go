@@ -29,6 +29,9 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 // dead process left behind is replaced. Its errors are one line that says what
 // to do; [errors.Is] finds the system's cause in them.
 func (c ListenConfig) Listen(ctx context.Context, addr string) (net.Listener, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("listening on %s: %w", addr, err)
+	}
 	var ln net.Listener
 	var err error
 	kind, rest, _ := strings.Cut(addr, ":")

@@ -187,8 +187,12 @@ func h2c(t *testing.T, handler http.HandlerFunc) *http.Client {
 	protocols.SetUnencryptedHTTP2(true)
 	conn := serve(t, &protocols, handler)
 	transport := &http.Transport{Protocols: &protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
-	t.Cleanup(transport.CloseIdleConnections)
-	return &http.Client{Transport: transport}
+	one, err := transport.NewClientConn(t.Context(), "http", "x:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { one.Close() })
+	return &http.Client{Transport: one}
 }
 
 func TestSlowBody_HTTP2_OnlyTheSlowStreamIsCut(t *testing.T) {

@@ -78,9 +78,9 @@ func newStrikes(o StrikeOptions) *strikes {
 	return &strikes{StrikeOptions: o, young: make(map[netip.Prefix][]strike)}
 }
 
-// add counts a strike and reports whether it reached the threshold; if so, the
-// address starts anew.
-func (s *strikes) add(p netip.Prefix, weight int, now time.Time) bool {
+// add counts a strike. It gives the weight of those in the window where it
+// reaches the threshold, and the address then starts anew; else zero.
+func (s *strikes) add(p netip.Prefix, weight int, now time.Time) int {
 	weight = min(max(weight, 1), s.Threshold)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,10 +101,10 @@ func (s *strikes) add(p netip.Prefix, weight int, now time.Time) bool {
 	}
 	if total >= s.Threshold {
 		delete(s.young, p)
-		return true
+		return total
 	}
 	s.young[p] = append(kept, strike{now, weight})
-	return false
+	return 0
 }
 
 // forget drops the strikes of an address.
@@ -127,12 +127,13 @@ func (n *Network) Strike(ctx context.Context, addr netip.Addr, weight int, reaso
 	}
 	now := n.now()
 	unit := banUnit(addr)
-	if !n.strikes.add(unit, weight, now) {
+	reached := n.strikes.add(unit, weight, now)
+	if reached == 0 {
 		return
 	}
 	ban, fresh, err := n.bans.escalate(ctx, Ban{Prefix: unit, Since: now, Reason: reason, By: ByStrikes}, n.strikes.Bans)
 	if fresh {
-		n.banned(ctx, ban, err)
+		n.banned(ctx, ban, reached, err)
 	}
 }
 
@@ -155,12 +156,17 @@ func (b *bans) escalate(ctx context.Context, ban Ban, lengths []time.Duration) (
 
 // banned records a ban. One that could not be written down is in force until
 // the gate restarts, and the event says so.
-func (n *Network) banned(ctx context.Context, ban Ban, err error) {
+func (n *Network) banned(ctx context.Context, ban Ban, strikes int, err error) {
 	reason := ban.Reason
+	if ban.By != ByStrikes {
+		reason = fmt.Sprintf("%s, by %s", reason, ban.By)
+	} else if ban.Times > 1 {
+		reason = fmt.Sprintf("%s; ban number %d, each within a week of the last", reason, ban.Times)
+	}
 	if err != nil {
 		reason = fmt.Sprintf("%s (a restart will forget it: %v)", reason, err)
 	}
-	n.record(ctx, events.Banned(who(ban.Prefix), reason, ban.Until, ban.Times))
+	n.record(ctx, events.Banned(who(ban.Prefix), reason, ban.Until, strikes))
 }
 
 // who writes a single address without its length.
@@ -210,7 +216,7 @@ func (n *Network) Ban(ctx context.Context, prefix netip.Prefix, until time.Time,
 	}
 	err = n.bans.put(ctx, ban)
 	n.bans.writing.Unlock()
-	n.banned(ctx, ban, err)
+	n.banned(ctx, ban, 0, err)
 	if err != nil {
 		return fmt.Errorf("network: %s is banned until the gate restarts: %w", who(p), err)
 	}
