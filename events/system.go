@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/secret"
@@ -13,8 +15,9 @@ import (
 
 // SysStartup is written when the gate listens.
 func SysStartup(version string, listen []string) gatehouse.Event {
-	e := plain("sys_startup", "The gate started on "+strings.Join(listen, ", ")+".")
-	e.Detail = detail("version", version, "listen", strings.Join(listen, " "))
+	addresses := strings.Join(listen, ", ")
+	e := plain("sys_startup", "The gate started on "+addresses+".")
+	e.Detail = detail("version", version, "listen", addresses)
 	return e
 }
 
@@ -27,7 +30,7 @@ func SysShutdown(reason string) gatehouse.Event {
 
 // SysRestart is written when a part was replaced, such as the configuration.
 func SysRestart(what string) gatehouse.Event {
-	return plain("sys_restart", sentence(what)+" was replaced while the gate runs.")
+	return plain("sys_restart", sentence(text(what, 256))+" was replaced while the gate runs.")
 }
 
 // SysCrash is a panic in a rung or handler. The panic's value and the stack's
@@ -195,12 +198,13 @@ func Certificate(words string, level gatehouse.Level, more map[string]string) ga
 	return e
 }
 
-// sentence begins with a capital letter.
+// sentence is s with a capital letter at its beginning.
 func sentence(s string) string {
-	if s == "" {
+	r, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
 		return s
 	}
-	return strings.ToUpper(s[:1]) + s[1:]
+	return string(unicode.ToUpper(r)) + s[size:]
 }
 
 // Skipped tells somebody who follows the log that n events came faster than
