@@ -46,14 +46,12 @@ func (c allowCommand) Run(ctx context.Context, g *globals) error {
 		Reason: gatehouse.Reason(c.Reason), Expires: expires,
 	}
 	if e.Field != "" && e.Field != "request" {
-		if entry.Field, err = gatehouse.ParsePlace(e.Field); err != nil {
-			return err
-		}
+		entry.Field = e.Field
 	}
 	if g.JSON {
 		return g.printJSON(entry)
 	}
-	_, err = fmt.Fprintf(g.process.Stdout, "# paste under allow: in gatehouse.yaml; a running gate reads it at once\nallow:\n%s", config.AllowYAML(entry))
+	_, err = fmt.Fprintf(g.process.Stdout, "# paste under allow: in gatehouse.yaml; a running gate reads it at once\nallow:\n%s", entry.YAML())
 	return err
 }
 

@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/examples/shop"
+	"github.com/gatehousehq/gatehouse/examples/shop/attacks"
+	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/internal/gateway"
+)
+
+type demoCommand struct {
+	Attack  bool     `help:"Run every attack and every ordinary use against both, and print what came of it."`
+	Without []string `placeholder:"RUNG" help:"Switch a rung off, to see what the others stop."`
+	Listen  string   `default:"127.0.0.1:8443" help:"Where the protected shop is; any free port where this one is taken."`
+}
+
+func (c demoCommand) Run(ctx context.Context, g *globals) error {
+	demo, err := c.start(ctx, g)
+	if err != nil {
+		return err
+	}
+	if c.Attack {
+		err := demo.attack(ctx, g, c.Without)
+		return errors.Join(err, demo.stop())
+	}
+	if err := demo.introduce(g); err != nil {
+		return errors.Join(err, demo.stop())
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-demo.failed:
+	}
+	return errors.Join(err, demo.stop())
+}
+
+// A demo is two shops, each with its own database: one bare, one behind a gate.
+type demo struct {
+	bare, protected *url.URL
+	gate            *gateway.Gate
+	client          *http.Client
+	failed          chan error
+	stop            func() error
+}
+
+// start starts both shops and the gate, all on loopback and with a state that is
+// thrown away.
+func (c demoCommand) start(ctx context.Context, g *globals) (d *demo, err error) {
+	dir, err := os.MkdirTemp("", "gatehouse-demo-")
+	if err != nil {
+		return nil, fmt.Errorf("making a folder for the demo: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	d = &demo{failed: make(chan error, 3)}
+	running := 0
+	var closers []func() error
+	d.stop = func() error {
+		cancel()
+		var errs []error
+		for ; running > 0; running-- {
+			errs = append(errs, <-d.failed)
+		}
+		for _, closer := range closers {
+			errs = append(errs, closer())
+		}
+		return errors.Join(append(errs, os.RemoveAll(dir))...)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.stop())
+		}
+	}()
+	begin := func(f func() error) {
+		running++
+		go func() { d.failed <- f() }()
+	}
+	var behind *url.URL
+	for _, s := range []struct {
+		name string
+		at   **url.URL
+	}{{"bare", &d.bare}, {"protected", &behind}} {
+		sh, ln, err := openShop(filepath.Join(dir, s.name))
+		if err != nil {
+			return d, err
+		}
+		closers = append(closers, sh.Close)
+		*s.at = &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/"}
+		begin(func() error { return sh.Serve(ctx, ln) })
+	}
+	cfg, err := c.config(behind)
+	if err != nil {
+		return d, err
+	}
+	state := filepath.Join(dir, "state")
+	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger()})
+	if err != nil {
+		return d, err
+	}
+	closers = append([]func() error{d.gate.Close}, closers...)
+	ready := make(chan string, 1)
+	begin(func() error { return d.gate.Run(ctx, func(addresses []string) { ready <- addresses[0] }) })
+	select {
+	case address := <-ready:
+		d.protected, err = url.Parse(address + "/")
+	case err = <-d.failed:
+		running--
+	}
+	if err != nil {
+		return d, err
+	}
+	d.client, err = trusting(ctx, state)
+	return d, err
+}
+
+func openShop(dir string) (*shop.Shop, net.Listener, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("making the shop's folder: %w", err)
+	}
+	ln, err := shop.Listen("127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	sh, err := shop.New(shop.Options{Path: filepath.Join(dir, "shop.db"), Dir: dir})
+	if err != nil {
+		return nil, nil, errors.Join(err, ln.Close())
+	}
+	return sh, ln, nil
+}
+
+// config is what `run --upstream` uses, with what --without says.
+func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
+	cfg := config.Default()
+	cfg.Upstream = strings.TrimSuffix(upstream.String(), "/")
+	cfg.Network.Listen = []string{freeAddress(c.Listen)}
+	cfg.Modes = make(map[string]config.ModeSetting)
+	for _, rung := range c.Without {
+		_, _, fixed, known := gateway.RungInfo(rung)
+		if !known || fixed {
+			return nil, usage("--without %s: want one of %s", rung, strings.Join(gateway.RungNames(), ", "))
+		}
+		cfg.Modes[rung] = config.ModeSetting{Mode: gatehouse.Off, Reason: "demo --without"}
+	}
+	return cfg, cfg.Validate(config.Options{Rungs: gateway.RungNames()})
+}
+
+// freeAddress is the address asked for, or a free port where it is taken.
+func freeAddress(address string) string {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = ln.Close() // it was opened to see that it can be
+	return address
+}
+
+// trusting is a client that trusts the demo's local authority, and nobody else.
+func trusting(ctx context.Context, state string) (*http.Client, error) {
+	pem, _, err := gateway.AuthorityRoot(ctx, state)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true},
+		Timeout:   15 * time.Second,
+	}, nil
+}
+
+// introduce says where the shops are and what to try.
+func (d *demo) introduce(g *globals) error {
+	w := g.process.Stdout
+	fmt.Fprintf(w, "A small shop with every hole an article on backend security warns of, twice:\n\n")
+	fmt.Fprintf(w, "  protected  %s   (its certificate is a local authority's: let the browser proceed)\n", g.paint(d.protected.String(), green))
+	fmt.Fprintf(w, "  bare       %s\n\n", g.paint(d.bare.String(), red))
+	fmt.Fprintln(w, "Sign in with one of these:")
+	var t table
+	for _, a := range shop.Accounts() {
+		role := ""
+		if a.Admin {
+			role = "(administrator)"
+		}
+		t.add(a.Email, a.Password, role)
+	}
+	if err := t.print(w, "  "); err != nil {
+		return err
+	}
+	fmt.Fprintln(w, "\nThings to try, on both:")
+	n, class := 0, ""
+	for _, a := range attacks.All() {
+		if a.Kind != attacks.Attack {
+			continue
+		}
+		if a.Class != class {
+			class = a.Class
+			fmt.Fprintf(w, "\n%s\n", g.paint(class, bold))
+		}
+		n++
+		fmt.Fprintf(w, "%3d. %s\n     %s\n", n, a.Title, strings.ReplaceAll(a.Try, "{base}", strings.TrimSuffix(d.protected.String(), "/")))
+	}
+	_, err := fmt.Fprintln(w, "\ngatehouse demo --attack tries them all. Ctrl-C ends the demo and removes what it wrote.")
+	return err
+}

@@ -1,0 +1,84 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/internal/gateway"
+)
+
+type eventsCommand struct {
+	Tail  eventsTail  `cmd:"" help:"Events as they happen."`
+	Query eventsQuery `cmd:"" help:"Events of the past."`
+}
+
+type eventsTail struct{}
+
+func (eventsTail) Run(ctx context.Context, g *globals) error {
+	a, err := g.admin(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	return a.Follow(ctx, g.printEvent)
+}
+
+type eventsQuery struct {
+	Since   string `default:"24h" help:"How far back."`
+	Name    string `help:"One kind of event, such as malicious_csrf."`
+	Rung    string `help:"One rung."`
+	Outcome string `enum:",refused,observed,allowed" default:"" help:"refused, observed or allowed."`
+	Client  string `help:"One client's address."`
+	Limit   int    `default:"200" help:"The newest so many."`
+}
+
+func (c eventsQuery) Run(ctx context.Context, g *globals) error {
+	since, err := config.ParseDuration(c.Since)
+	if err != nil {
+		return usage("--since %q: want a duration such as 24h or 7d", c.Since)
+	}
+	a, err := g.admin(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	found, err := a.Search(ctx, gateway.EventFilter{
+		Since: time.Now().Add(-since.Std()), Name: c.Name, Rung: c.Rung,
+		Outcome: gatehouse.Outcome(c.Outcome), Client: c.Client, Limit: c.Limit, Reverse: true,
+	})
+	if err != nil {
+		return err
+	}
+	for i := len(found) - 1; i >= 0; i-- {
+		if err := g.printEvent(found[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var levelStyles = map[gatehouse.Level]style{gatehouse.Info: faint, gatehouse.Warning: yellow, gatehouse.Critical: red}
+
+// printEvent prints one line, or one JSON line.
+func (g *globals) printEvent(e gatehouse.Event) error {
+	if g.JSON {
+		return json.NewEncoder(g.process.Stdout).Encode(e)
+	}
+	parts := []string{
+		g.paint(e.Time.Local().Format("01-02 15:04:05"), faint),
+		g.paint(fmt.Sprintf("%-24s", e.Name), levelStyles[e.Level]), e.Words,
+	}
+	if e.Occurrences() > 1 {
+		parts = append(parts, fmt.Sprintf("(%d times)", e.Count))
+	}
+	if e.Request != "" {
+		parts = append(parts, g.paint(e.Request, faint))
+	}
+	_, err := fmt.Fprintln(g.process.Stdout, strings.Join(parts, "  "))
+	return err
+}

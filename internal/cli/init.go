@@ -1,0 +1,46 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/gatehousehq/gatehouse/internal/config"
+)
+
+type initCommand struct {
+	Upstream string `placeholder:"URL" help:"The backend's address, to write into the file."`
+	Force    bool   `help:"Write over a file that is there."`
+}
+
+func (c initCommand) Run(g *globals) error {
+	path := g.Config
+	if path == "" {
+		path = configName
+	}
+	cfg := config.Default()
+	if c.Upstream != "" {
+		cfg.Upstream = c.Upstream
+		if err := cfg.Validate(g.configOptions()); err != nil {
+			return err
+		}
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if c.Force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, flags, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return usage("%s is there already: --force writes over it", path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, errors.Unwrap(err))
+	}
+	_, err = f.Write(nil)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	_, err = fmt.Fprintf(g.process.Stdout, "%s is written. Every key is in it, as a comment; then:\n  gatehouse check -c %s\n  gatehouse run -c %s\n", path, path, path)
+	return err
+}
