@@ -10,8 +10,8 @@ import (
 )
 
 // Listener refuses, at Accept and before any handshake, the peers that
-// [Network.CheckPeer] denies: they are reset. See [Network.SetMode]. It counts the connections that
-// are open. Peers of a Unix socket pass.
+// [Network.CheckPeer] denies: they are reset, unless [Network.SetMode] says
+// otherwise. It counts the connections that are open. Peers of a Unix socket pass.
 func (n *Network) Listener(inner net.Listener) net.Listener {
 	return &listener{Listener: inner, network: n}
 }
@@ -28,18 +28,27 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer, d := l.network.checkConn(c)
-		mode := gatehouse.Mode(l.network.mode.Load())
-		if d.Verdict != gatehouse.Pass && mode == gatehouse.Observe {
-			l.network.refusals.add(peer, d, gatehouse.Observed)
-		}
-		if d.Verdict != gatehouse.Pass && mode == gatehouse.Enforce {
-			l.network.refusals.add(peer, d, gatehouse.Refused)
+		if d.Verdict != gatehouse.Pass && l.network.object(peer, d) {
 			refuse(c)
 			continue
 		}
 		l.network.accepted.Add(1)
 		return l.network.counted(c), nil
 	}
+}
+
+// object does what the mode says about a peer that was denied, and reports
+// whether to refuse it.
+func (n *Network) object(peer netip.Addr, d gatehouse.Decision) bool {
+	switch gatehouse.Mode(n.mode.Load()) {
+	case gatehouse.Off:
+		return false
+	case gatehouse.Observe:
+		n.refusals.add(peer, d, gatehouse.Observed)
+		return false
+	}
+	n.refusals.add(peer, d, gatehouse.Refused)
+	return true
 }
 
 func (n *Network) checkConn(c net.Conn) (netip.Addr, gatehouse.Decision) {

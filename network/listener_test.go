@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gatehousehq/gatehouse"
 )
 
 // pretend gives connections the remote addresses that a test wants.
@@ -92,6 +94,35 @@ func TestListener_RefusalsAreRecordedWithinTenSeconds(t *testing.T) {
 			t.Errorf("events %+v, want one for three", got)
 		}
 	})
+}
+
+func TestListener_Modes(t *testing.T) {
+	for _, tc := range []struct {
+		mode     gatehouse.Mode
+		accepted bool
+		events   int
+		outcome  gatehouse.Outcome
+	}{
+		{gatehouse.Enforce, false, 1, gatehouse.Refused},
+		{gatehouse.Observe, true, 1, gatehouse.Observed},
+		{gatehouse.Off, true, 0, ""},
+		{gatehouse.Mode(77), false, 1, gatehouse.Refused},
+	} {
+		s := newSetup(t, Lists{Deny: prefixes(t, "198.51.100.0/24")})
+		s.SetMode(tc.mode)
+		c, err := s.Listener(&pretend{from: []net.Addr{tcp("198.51.100.1:1")}}).Accept()
+		if (err == nil) != tc.accepted {
+			t.Errorf("%s: accepted is %t", tc.mode, err == nil)
+		}
+		if err == nil {
+			c.Close()
+		}
+		s.Close()
+		got := s.notes.named("authz_fail")
+		if len(got) != tc.events || tc.events == 1 && got[0].Outcome != tc.outcome {
+			t.Errorf("%s: events %+v, want %d, %s", tc.mode, got, tc.events, tc.outcome)
+		}
+	}
 }
 
 func TestListener_RecorderFails_IsCounted(t *testing.T) {
