@@ -24,6 +24,7 @@ type assembly struct {
 	allow      allowList
 	routes     []declaredRoute
 	proxy      *proxy
+	timeouts   network.Timeouts
 }
 
 type requestStep struct {
@@ -65,6 +66,8 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 	a.allow, err = compileAllow(c.Allow, g.allowUses, g.now())
 	errs = append(errs, err)
 	a.routes, err = declaredRoutes(c.Routes)
+	errs = append(errs, err)
+	a.timeouts, err = timeoutsOf(c)
 	errs = append(errs, err)
 	a.proxy, err = g.buildProxy(c)
 	errs = append(errs, err)

@@ -15,12 +15,15 @@ import (
 // that the failure is not blamed on the backend.
 type watchedBody struct {
 	*network.Body
-	err atomic.Pointer[error]
+	transit *transit
+	err     atomic.Pointer[error]
 }
 
 func (b *watchedBody) Read(p []byte) (int, error) {
 	n, err := b.Body.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) {
+		b.transit.passTrailers()
+	} else if err != nil {
 		b.err.CompareAndSwap(nil, &err)
 	}
 	return n, err
@@ -34,8 +37,26 @@ func (t *transit) watchBody(timeouts network.Timeouts) {
 	if isStream(t.r) {
 		timeouts = timeouts.ForStream()
 	}
-	t.body = &watchedBody{Body: network.SlowBody(t.r.Body, http.NewResponseController(t.w), timeouts)}
+	t.body = &watchedBody{Body: network.SlowBody(t.r.Body, http.NewResponseController(t.w), timeouts), transit: t}
 	t.r.Body = t.body
+}
+
+// passTrailers hands on the trailers that the client announced, which came with
+// the body's end, less the names that a client must not set. ReverseProxy's copy
+// of the request was made before they came. The transport reads them after the
+// body's end, on the goroutine that this is called on.
+func (t *transit) passTrailers() {
+	if len(t.r.Trailer) == 0 || t.out == nil {
+		return
+	}
+	network.Clean(t.r.Trailer, false, t.asm.config.Network.RemoveHeaders)
+	for name := range t.out.Trailer {
+		if values, ok := t.r.Trailer[name]; ok {
+			t.out.Trailer[name] = values
+		} else {
+			delete(t.out.Trailer, name)
+		}
+	}
 }
 
 // isStream recognises bodies that are messages over time.

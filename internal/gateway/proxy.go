@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse/events"
+	"github.com/gatehousehq/gatehouse/network"
 )
 
 // How long the backend may take, where configuration says nothing. The answer's
@@ -107,7 +108,7 @@ func (p *proxy) serve(t *transit) {
 		_ = http.NewResponseController(t.w).EnableFullDuplex() // not supported by the writer: as before
 	}
 	r := t.r.WithContext(context.WithValue(t.r.Context(), transitKey{}, t))
-	p.reverse.ServeHTTP(t.w, r)
+	p.reverse.ServeHTTP(network.SlowClient(t.w, t.asm.timeouts), r)
 }
 
 func transitOf(r *http.Request) *transit { return r.Context().Value(transitKey{}).(*transit) }
@@ -117,6 +118,7 @@ func transitOf(r *http.Request) *transit { return r.Context().Value(transitKey{}
 func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 	t := transitOf(pr.In)
 	out := pr.Out
+	t.out = out
 	out.URL.Scheme, out.URL.Host = p.upstream.Scheme, p.upstream.Host
 	if p.upstream.Scheme == "unix" {
 		out.URL.Scheme, out.URL.Host = "http", "unix"

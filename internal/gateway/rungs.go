@@ -110,12 +110,8 @@ func inputRung(c *config.Config, g *Gate) (requestCheck, error) {
 	if err != nil {
 		return nil, err
 	}
-	timeouts, err := timeoutsOf(c)
-	if err != nil {
-		return nil, err
-	}
 	return func(t *transit) gatehouse.Decision {
-		t.watchBody(timeouts)
+		t.watchBody(t.asm.timeouts)
 		parse := parser.Parse
 		if pass.match(t.x.Path) {
 			parse = parser.ParseHead

@@ -26,7 +26,8 @@ type transit struct {
 	r      *http.Request
 	x      *exchange.Exchange
 	client network.Client
-	body   *watchedBody // nil without a body
+	body   *watchedBody  // nil without a body
+	out    *http.Request // what the backend gets; nil before the proxy
 	// late is the refusal met while the body was already on its way.
 	late atomic.Pointer[gatehouse.Decision]
 }
