@@ -174,18 +174,21 @@ func Default() *Config {
 // setDefaults gives each field of a struct what its default tag says.
 func setDefaults(v reflect.Value) {
 	for _, f := range fieldsOf(v.Type()) {
-		at := v.FieldByIndex(f.index)
-		switch {
-		case f.def == "" && f.typ.Kind() == reflect.Struct && leafOf(f.typ) == nil:
-			setDefaults(at)
-		case f.def == "":
-		case f.typ.Kind() == reflect.Slice:
-			for _, one := range strings.Split(f.def, ",") {
-				at.Set(reflect.Append(at, mustParse(f.typ.Elem(), one)))
-			}
-		default:
-			at.Set(mustParse(f.typ, f.def))
+		setField(v.FieldByIndex(f.index), f)
+	}
+}
+
+func setField(v reflect.Value, f field) {
+	switch {
+	case isSection(f.typ):
+		setDefaults(v)
+	case f.def == "":
+	case f.typ.Kind() == reflect.Slice:
+		for _, one := range strings.Split(f.def, ",") {
+			v.Set(reflect.Append(v, mustParse(f.typ.Elem(), one)))
 		}
+	default:
+		v.Set(mustParse(f.typ, f.def))
 	}
 }
 
