@@ -37,7 +37,7 @@ func (c initCommand) Run(g *globals) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, errors.Unwrap(err))
 	}
-	_, err = f.Write(nil)
+	_, err = f.Write(config.Commented(cfg))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
