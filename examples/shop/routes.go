@@ -20,7 +20,17 @@ type handler func(w http.ResponseWriter, r *http.Request, v *visit) error
 
 func (s *Shop) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	for pattern, h := range map[string]handler{
+	for pattern, h := range s.pageRoutes() {
+		mux.Handle(pattern, s.wrap(h, s.showError))
+	}
+	for pattern, h := range s.apiRoutes() {
+		mux.Handle(pattern, anyOrigin(s.wrap(h, s.showAPIError)))
+	}
+	return mux
+}
+
+func (s *Shop) pageRoutes() map[string]handler {
+	return map[string]handler{
 		"GET /{$}":                       s.home,
 		"GET /catalogue":                 s.catalogue,
 		"GET /search":                    s.search,
@@ -54,10 +64,11 @@ func (s *Shop) routes() *http.ServeMux {
 		"GET /static/{name}":             s.staticFile,
 		"GET /favicon.ico":               s.favicon,
 		"/":                              func(http.ResponseWriter, *http.Request, *visit) error { return errNotFound },
-	} {
-		mux.Handle(pattern, s.wrap(h, s.showError))
 	}
-	for pattern, h := range map[string]handler{
+}
+
+func (s *Shop) apiRoutes() map[string]handler {
+	return map[string]handler{
 		"POST /api/session":      s.apiSignIn,
 		"GET /api/products":      s.apiProducts,
 		"GET /api/products/{id}": s.apiProduct,
@@ -69,11 +80,8 @@ func (s *Shop) routes() *http.ServeMux {
 		"GET /api/profile":       s.apiProfile,
 		"PATCH /api/profile":     s.apiSaveProfile,
 		"/api/":                  func(http.ResponseWriter, *http.Request, *visit) error { return errNotFound },
-	} {
-		mux.Handle(pattern, anyOrigin(s.wrap(h, s.showAPIError)))
+		"OPTIONS /api/":          s.preflight,
 	}
-	mux.Handle("OPTIONS /api/", anyOrigin(s.wrap(s.preflight, s.showAPIError)))
-	return mux
 }
 
 // A refusal is an answer that is the visitor's doing, with words for them.

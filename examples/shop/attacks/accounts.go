@@ -19,7 +19,8 @@ func accounts() []Case {
 		{ID: "sign-in-next", Title: "Be asked to sign in, and come back to the page", Kind: Ordinary, Class: class, Try: "{base}/profile, not signed in", Run: comesBack},
 		{ID: "sign-out", Title: "Sign out", Kind: Ordinary, Class: class, Try: "{base}/account: Sign out", Run: signsOut},
 		{ID: "profile", Title: "Change one's profile, with letters of many scripts", Kind: Ordinary, Class: class, Try: "{base}/profile", Run: changesProfile},
-		{ID: "upload", Title: "Upload a picture, and get the same bytes back", Kind: Ordinary, Class: class, Try: "{base}/profile: a PNG called  me & you (1).png", Run: uploadsPicture},
+		{ID: "upload", Title: "Upload a picture, and get the same bytes back", Kind: Ordinary, Class: class, Try: "{base}/profile: a PNG called  me & you (1).png", Run: uploads(24)},
+		{ID: "upload-large", Title: "Upload a picture of three megabytes", Kind: Ordinary, Class: class, Try: "{base}/profile: a large PNG", Run: uploads(900)},
 		{ID: "picture-from-web", Title: "Take a picture from the web", Kind: Ordinary, Class: class, Try: "{base}/profile: http://photos.example/teapot.svg", Run: takesPicture},
 		{ID: "office", Title: "Look at the back office as its owner", Kind: Ordinary, Class: class, Try: "{base}/login as ingrid@wrenalder.example, lighthouse, then {base}/admin", Run: opensOffice},
 		{ID: "office-price", Title: "Change a price as the owner", Kind: Ordinary, Class: class, Try: "{base}/admin: Running low, Set", Run: changesPrice},
@@ -129,40 +130,50 @@ func changesProfile(ctx context.Context, t *Target) (Result, error) {
 	return judged(r, r.status == http.StatusOK && got == want, "as it should be", "the profile is not what was saved")
 }
 
-// smallPNG is a picture of 24 by 24 points.
-func smallPNG() []byte {
-	picture := image.NewRGBA(image.Rect(0, 0, 24, 24))
-	for x := range 24 {
-		for y := range 24 {
-			picture.Set(x, y, color.RGBA{R: uint8(10 * x), G: uint8(10 * y), B: 120, A: 255})
+func smallPNG() []byte { return squarePNG(24) }
+
+// squarePNG is a picture of side by side points, four bytes a point and more.
+func squarePNG(side int) []byte {
+	picture := image.NewNRGBA(image.Rect(0, 0, side, side))
+	for x := range side {
+		for y := range side {
+			picture.Set(x, y, color.NRGBA{R: uint8(10 * x), G: uint8(10 * y), B: 120, A: uint8(255 - x%2)})
 		}
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, picture); err != nil {
-		panic(err) // a bytes.Buffer takes everything, and the picture is fixed
+	encoder := png.Encoder{CompressionLevel: png.NoCompression}
+	if err := encoder.Encode(&b, picture); err != nil {
+		panic(err) // a bytes.Buffer takes everything, and the picture is sound
 	}
 	return b.Bytes()
 }
 
-func uploadsPicture(ctx context.Context, t *Target) (Result, error) {
-	v, err := signUp(ctx, t, "say cheese")
-	if err != nil {
-		return Result{}, err
+// uploads sends a square picture, after asking whether it may where it is
+// large, as curl does.
+func uploads(side int) func(context.Context, *Target) (Result, error) {
+	return func(ctx context.Context, t *Target) (Result, error) {
+		v, err := signUp(ctx, t, "say cheese")
+		if err != nil {
+			return Result{}, err
+		}
+		want := squarePNG(side)
+		a, err := upload(sender{}, "/profile/picture", "me & you (1).png", "image/png", want)
+		if err != nil {
+			return Result{}, err
+		}
+		if len(want) > 1<<20 {
+			a.header = map[string]string{"Expect": "100-continue"}
+		}
+		if _, err := v.send(ctx, a); err != nil {
+			return Result{}, err
+		}
+		r, err := v.picture(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		same := r.status == http.StatusOK && r.header.Get("Content-Type") == "image/png" && bytes.Equal(r.body, want)
+		return judged(r, same, "the same bytes came back", "the picture did not come back as it was")
 	}
-	want := smallPNG()
-	a, err := upload(sender{}, "/profile/picture", "me & you (1).png", "image/png", want)
-	if err != nil {
-		return Result{}, err
-	}
-	if _, err := v.send(ctx, a); err != nil {
-		return Result{}, err
-	}
-	r, err := v.picture(ctx)
-	if err != nil {
-		return Result{}, err
-	}
-	same := r.status == http.StatusOK && r.header.Get("Content-Type") == "image/png" && bytes.Equal(r.body, want)
-	return judged(r, same, "the same bytes came back", "the picture did not come back as it was")
 }
 
 func takesPicture(ctx context.Context, t *Target) (Result, error) {

@@ -20,7 +20,7 @@ func crossSite() []Case {
 			Try: "signed in, open a page of another site with <form method=post action={base}/orders/N/address> that sends itself",
 			Run: forgedForm(sender{evil, "cross-site", "navigate"})},
 		{ID: "csrf-sibling", Title: "The same from a sibling domain", Class: forgery, Stops: csrf,
-			Try: "the same form on another port or subdomain of the shop's own host",
+			Try: "a page on another port of the shop's own host with a form for {base}/orders/N/address",
 			Run: forgedForm(sender{"https://blog.example.test", "same-site", "navigate"})},
 		{ID: "csrf-old-browser", Title: "The same in a browser of before 2020", Class: forgery, Stops: csrf,
 			Try: "curl {base}/orders/N/address -b wren_session=YOURS -H 'Origin: https://evil.example' -d street=x -d city=y",
@@ -38,7 +38,7 @@ func crossSite() []Case {
 			Try: "fetch('{base}/api/profile', {credentials:'include'}) on another site",
 			Run: sharedWith(evil)},
 		{ID: "cors-null", Title: "A sandboxed frame reads it", Class: sharing, Stops: cors,
-			Try: "the same in <iframe sandbox=allow-scripts>",
+			Try: "fetch('{base}/api/profile', {credentials:'include'}) in <iframe sandbox=allow-scripts>",
 			Run: sharedWith("null")},
 		{ID: "cors-write", Title: "Another site changes the profile, after a preflight", Class: sharing, Stops: append(csrf, cors...),
 			Try: "fetch('{base}/api/profile', {method:'PATCH', credentials:'include', headers:{'Content-Type':'application/json'}, body:'{}'}) on another site",
@@ -73,11 +73,12 @@ func forgedJSON(ctx context.Context, t *Target) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	before := victim.copied()
 	r, err := victim.send(ctx, ask{method: http.MethodPost, path: "/api/cart", kind: "text/plain", body: `{"product":9,"quantity":9,"x":"="}`, from: sender{evil, "cross-site", "navigate"}})
 	if err != nil {
 		return Result{}, err
 	}
-	cart, err := victim.get(ctx, "/cart")
+	cart, err := before.get(ctx, "/cart")
 	if err != nil {
 		return Result{}, err
 	}

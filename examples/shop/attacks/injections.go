@@ -34,7 +34,7 @@ func injections() []Case {
 		{ID: "sqli-cookie", Title: "Read a password hash through a cookie", Class: sqlInjection, Stops: guard,
 			Try: `curl {base}/products/1 -H "Cookie: wren_seen=0) UNION SELECT id,'teapot',email,password,role,0,0,'','' FROM users WHERE id IN (1"`, Run: unionByCookie},
 		{ID: "sqli-stacked", Title: "Make oneself an admin behind a semicolon", Class: sqlInjection, Stops: guard,
-			Try: `curl {base}/reviews/helpful -d "review=0; UPDATE users SET role='admin' WHERE email='YOU'"`, Run: stacked},
+			Try: `curl {base}/reviews/helpful --data-urlencode "review=0; UPDATE users SET role='admin' WHERE email='YOU'"`, Run: stacked},
 	}
 }
 

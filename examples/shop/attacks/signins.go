@@ -17,13 +17,13 @@ const signInClass = "Sign-in"
 func signIns() []Case {
 	return []Case{
 		{ID: "weak-hash", Title: "Turn a stolen password hash into a password", Class: signInClass, Stops: []string{"data/guard", "identity/accounts"},
-			Try: "read the hashes as in sqli-search, and look them up: they are MD5 without a salt", Run: crack},
+			Try: "read the hashes (sqli-search), look them up (they are MD5 without a salt), and sign in at {base}/login", Run: crack},
 		{ID: "unlimited-sign-in", Title: "Guess a password forty times", Class: signInClass, Stops: []string{"identity/throttle"},
 			Try: "{base}/login as marta@example.com with one password after another; the last is sunflower", Run: bruteForce},
 		{ID: "enumeration", Title: "Find out who has an account", Class: signInClass, Stops: []string{"identity/throttle"},
 			Try: "{base}/login as marta@example.com and as nobody@example.com, and compare what it says", Run: enumerate},
 		{ID: "cookie-readable", Title: "A session cookie that scripts can read", Class: signInClass, Stops: []string{"application/cookies"},
-			Try: "sign in and say document.cookie in the browser's console", Run: readableCookie},
+			Try: "sign in at {base}/login, and say document.cookie in the browser's console", Run: readableCookie},
 		{ID: "open-redirect", Title: "Sign in here, arrive on another site", Class: "Open redirect", Stops: []string{"application/rules"},
 			Try: "{base}/login?next=https://evil.example/ and sign in", Run: openRedirect("https://evil.example/shop")},
 		{ID: "open-redirect-slashes", Title: "The same with two slashes", Class: "Open redirect", Stops: []string{"application/rules"},

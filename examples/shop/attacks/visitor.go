@@ -142,7 +142,9 @@ func (r *reply) refusal() (string, bool) {
 	kind, _, err := mime.ParseMediaType(r.header.Get("Content-Type"))
 	spoken := err == nil && (kind == "application/problem+json" || kind == "text/html")
 	unavailable := r.status >= 502 && r.status <= 504
-	return id, id != "" && spoken && r.status >= 400 && !unavailable && bytes.Contains(r.body, []byte(id))
+	// The answer to HEAD quotes nothing; the shop itself has no problem documents.
+	quoted := bytes.Contains(r.body, []byte(id)) || len(r.body) == 0 && kind == "application/problem+json"
+	return id, id != "" && spoken && r.status >= 400 && !unavailable && quoted
 }
 
 func (r *reply) has(words string) bool { return bytes.Contains(r.body, []byte(words)) }
