@@ -51,11 +51,11 @@ func programSignsIn(ctx context.Context, t *Target) (Result, error) {
 		return Result{}, err
 	}
 	program := newProgram(t)
-	r, err := program.sendJSON(ctx, http.MethodPost, "/api/session", map[string]string{"email": account.email, "password": account.password})
-	if err != nil {
+	if _, err := program.sendJSON(ctx, http.MethodPost, "/api/session", map[string]string{"email": account.email, "password": account.password}); err != nil {
 		return Result{}, err
 	}
-	if r, err = program.get(ctx, "/api/orders"); err != nil {
+	r, err := program.get(ctx, "/api/orders")
+	if err != nil {
 		return Result{}, err
 	}
 	return r.expect(http.StatusOK, `"id":`+strconv.FormatInt(o.ID, 10), `"goods_cents":3600`)

@@ -66,11 +66,11 @@ func crack(ctx context.Context, t *Target) (Result, error) {
 
 // signsIn signs in and tells whether the account is open.
 func signsIn(ctx context.Context, v *visitor, email, password string) (Result, error) {
-	r, err := v.post(ctx, "/login", "email", email, "password", password)
-	if err != nil {
+	if _, err := v.post(ctx, "/login", "email", email, "password", password); err != nil {
 		return Result{}, err
 	}
-	if r, err = v.get(ctx, "/account"); err != nil {
+	r, err := v.get(ctx, "/account")
+	if err != nil {
 		return Result{}, err
 	}
 	return judged(r, r.status == http.StatusOK && r.has(email), "the account is open", "the account stays closed")
@@ -141,11 +141,11 @@ func openRedirect(next string) func(context.Context, *Target) (Result, error) {
 			return Result{}, err
 		}
 		v := newVisitor(t)
-		r, err := v.get(ctx, "/login?"+query("next", next))
-		if err != nil {
+		if _, err := v.get(ctx, "/login?"+query("next", next)); err != nil {
 			return Result{}, err
 		}
-		if r, err = v.post(ctx, "/login", "email", victim.email, "password", victim.password, "next", next); err != nil {
+		r, err := v.post(ctx, "/login", "email", victim.email, "password", victim.password, "next", next)
+		if err != nil {
 			return Result{}, err
 		}
 		to, err := url.Parse(r.location())
