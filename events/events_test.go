@@ -80,8 +80,12 @@ var constructors = []struct {
 	{"Banned", func(a args) gatehouse.Event {
 		return Banned(a("client", "2001:db8::/64"), a("reason", "10 refusals in a minute"), time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), 3)
 	}},
-	{"Unbanned", func(a args) gatehouse.Event { return Unbanned(a("client", "192.0.2.7"), a("by", "gatehouse bans remove")) }},
-	{"UndeclaredProxy", func(a args) gatehouse.Event { return UndeclaredProxy(a("client", "10.0.0.5"), a("header", "X-Forwarded-For")) }},
+	{"Unbanned", func(a args) gatehouse.Event {
+		return Unbanned(a("client", "192.0.2.7"), a("by", "gatehouse bans remove"))
+	}},
+	{"UndeclaredProxy", func(a args) gatehouse.Event {
+		return UndeclaredProxy(a("client", "10.0.0.5"), a("header", "X-Forwarded-For"))
+	}},
 	{"Certificate", func(a args) gatehouse.Event {
 		return Certificate(a("words", "The certificate of shop.example.com was renewed."), gatehouse.Info, map[string]string{a("detail", "names"): a("value", "shop.example.com")})
 	}},
