@@ -75,6 +75,7 @@ func (s *Shop) render(w http.ResponseWriter, r *http.Request, v *visit, status i
 		http.Error(w, "Internal error: "+err.Error(), http.StatusInternalServerError)
 		return
 	}
+	// Hole: no headers against framing, sniffing or scripts, and a banner.
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("X-Powered-By", "wren-shop/0.9")
 	w.WriteHeader(status)
