@@ -60,6 +60,11 @@ func written(t testing.TB, text string) change {
 // onDisk keeps state in dir.
 func onDisk(dir string) change { return func(o *Options) { o.State = dir } }
 
+// backendTimeout is how long the backend may take to begin its answer.
+func backendTimeout(d time.Duration) change {
+	return with(func(c *config.Config) { c.Network.Timeouts.Backend = config.Duration(d) })
+}
+
 func observing(o *Options) { o.Observe = true }
 
 // A testGate is a gate that runs, with a client that trusts it.
