@@ -89,7 +89,7 @@ func TestAll_BareShop_AnyOrderAtOnce_EveryCaseSucceeds(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("the table took %v twice over; a person waits for it", took)
 	}
 }
