@@ -139,7 +139,11 @@ func (m *acmeManager) run(ctx context.Context) {
 		return
 	}
 	defer closePort()
-	storage := acmestore.New(m.store, m.now, m.notes.log)
+	storage, err := acmestore.New(acmestore.Options{Store: m.store, Now: m.now, Logger: m.notes.log})
+	if err != nil {
+		m.notes.critical(ctx, "ACME certificates are not renewed: "+err.Error(), nil)
+		return
+	}
 	live := m.start(storage, port)
 	m.live.Store(live)
 	defer func() {

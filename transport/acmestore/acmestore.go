@@ -62,16 +62,29 @@ var (
 	_ certmagic.TryLocker = (*Storage)(nil)
 )
 
-// New keeps everything in s. A nil now is time.Now, a nil logger silent.
-func New(s store.Store, now func() time.Time, log *slog.Logger) *Storage {
-	if now == nil {
-		now = time.Now
+// Options says where to keep what.
+type Options struct {
+	// Store is needed.
+	Store store.Store
+	// Now is the clock. Nil is time.Now.
+	Now func() time.Time
+	// Logger is told of locks that are lost. Nil is silent.
+	Logger *slog.Logger
+}
+
+// New fails without a store. It starts nothing until a lock is taken.
+func New(o Options) (*Storage, error) {
+	if o.Store == nil {
+		return nil, errors.New("acmestore: Store is missing")
 	}
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	return &Storage{store: s, now: now, log: log, ctx: ctx, stop: stop, held: map[string]*lock{}}
+	return &Storage{store: o.Store, now: o.Now, log: o.Logger, ctx: ctx, stop: stop, held: map[string]*lock{}}, nil
 }
 
 // Close gives up every lock that is still held.

@@ -33,6 +33,15 @@ func memStore(t *testing.T) store.Store {
 	return s
 }
 
+func on(t *testing.T, under store.Store) *acmestore.Storage {
+	t.Helper()
+	s, err := acmestore.New(acmestore.Options{Store: under})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // onEach runs a test over each store that a gate may have.
 func onEach(t *testing.T, test func(t *testing.T, s *acmestore.Storage)) {
 	stores := map[string]func() store.Store{
@@ -42,7 +51,7 @@ func onEach(t *testing.T, test func(t *testing.T, s *acmestore.Storage)) {
 	for name, make := range stores {
 		t.Run(name, func(t *testing.T) {
 			under := make()
-			s := acmestore.New(under, nil, nil)
+			s := on(t, under)
 			t.Cleanup(func() {
 				if err := errors.Join(s.Close(), under.Close()); err != nil {
 					t.Error(err)
@@ -145,7 +154,7 @@ func TestLock_OneHolderAtATime(t *testing.T) {
 		var inside, most, done atomic.Int32
 		var all sync.WaitGroup
 		for range 8 {
-			s := acmestore.New(under, nil, nil)
+			s := on(t, under)
 			all.Go(func() {
 				defer s.Close()
 				if err := s.Lock(t.Context(), "order"); err != nil {
@@ -187,14 +196,14 @@ func TestLock_HolderDies_IsFreeAfterTheLease(t *testing.T) {
 		under := memStore(t)
 		defer under.Close()
 		var dead atomic.Bool
-		first := acmestore.New(crashed{under, &dead}, nil, nil)
+		first := on(t, crashed{under, &dead})
 		defer first.Close()
 		if err := first.Lock(t.Context(), "order"); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Second)
 		dead.Store(true)
-		second := acmestore.New(under, nil, nil)
+		second := on(t, under)
 		defer second.Close()
 		start := time.Now()
 		if ok, err := second.TryLock(t.Context(), "order"); ok || err != nil {
@@ -219,7 +228,7 @@ func TestLock_HolderDies_IsFreeAfterTheLease(t *testing.T) {
 
 func acmestoreTry(t *testing.T, under store.Store) (bool, error) {
 	t.Helper()
-	third := acmestore.New(under, nil, nil)
+	third := on(t, under)
 	defer third.Close()
 	return third.TryLock(t.Context(), "order")
 }

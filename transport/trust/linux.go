@@ -54,7 +54,8 @@ func (l anchor) install(ctx context.Context, a authority) (string, error) {
 		return "", fmt.Errorf("trust: writing %s: %w", file, err)
 	}
 	if err := l.s.run(ctx, l.command[0], l.command[1:]...); err != nil {
-		return "", err
+		// Left there, it would look installed the next time.
+		return "", errors.Join(err, os.Remove(file))
 	}
 	return "The system trusts the local authority now: curl and most programs at once, browsers by their own lists.", nil
 }
