@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -49,9 +50,10 @@ type EAB struct {
 
 const (
 	// lookAfter is how often names without a certificate are looked after.
-	lookAfter = time.Hour
-	// silence is how long after the last attempt a name is asked for anew:
-	// certmagic tries at least every six hours, but gives up after 30 days.
+	lookAfter = 10 * time.Minute
+	// silence is how long after the last attempt a name is asked for anew.
+	// certmagic tries at least every six hours, but gives up after 30 days,
+	// and at once where the store fails.
 	silence = 8 * time.Hour
 	// manyHosts bounds what one authority is asked for by one configuration.
 	manyHosts = 200
@@ -66,15 +68,18 @@ type acmeManager struct {
 	now   func() time.Time
 	notes notes
 	live  atomic.Pointer[acmeLive]
+	// early is what the store held at New: it is served until run is ready.
+	early map[string]*tls.Certificate
 	// pollEvery is how often renewals are looked for. Zero is certmagic's ten
 	// minutes.
 	pollEvery time.Duration
 
 	mu sync.Mutex
-	// failures is what was last said of each name; tried is when it last was
-	// asked for.
+	// failures is what was last said of each name; next is when it is asked
+	// for anew, and wait what was waited last, without an attempt in between.
 	failures map[string]string
-	tried    map[string]time.Time
+	next     map[string]time.Time
+	wait     map[string]time.Duration
 }
 
 // acmeLive is what exists while run runs.
@@ -105,7 +110,8 @@ func newACME(o ACME, hosts []string, s store.Store, now func() time.Time, n note
 	if o.EAB != nil && (o.EAB.KeyID == "" || o.EAB.MACKey == "") {
 		return nil, errors.New("transport: ACME: EAB: both KeyID and MACKey are needed")
 	}
-	m := &acmeManager{o: o, hosts: hosts, store: s, now: now, notes: n, failures: map[string]string{}, tried: map[string]time.Time{}}
+	m := &acmeManager{o: o, hosts: hosts, store: s, now: now, notes: n, failures: map[string]string{},
+		next: map[string]time.Time{}, wait: map[string]time.Duration{}, early: map[string]*tls.Certificate{}}
 	if o.CAFile != "" {
 		roots, err := readAuthorities(o.CAFile, now())
 		if err != nil {
@@ -113,7 +119,46 @@ func newACME(o ACME, hosts []string, s store.Store, now func() time.Time, n note
 		}
 		m.roots = roots
 	}
-	return m, nil
+	return m, m.loadEarly()
+}
+
+// directory is the authority's URL.
+func (m *acmeManager) directory() string {
+	if m.o.Directory == "" {
+		return certmagic.LetsEncryptProductionCA
+	}
+	return m.o.Directory
+}
+
+// loadEarly reads the certificates of an earlier run, so that handshakes pass
+// before run is ready, and while one configuration takes another's place.
+func (m *acmeManager) loadEarly() error {
+	storage, err := acmestore.New(acmestore.Options{Store: m.store, Now: m.now})
+	if err != nil {
+		return fmt.Errorf("transport: ACME: %w", err)
+	}
+	defer storage.Close()
+	ctx := context.Background()
+	issuer := (&certmagic.ACMEIssuer{CA: m.directory()}).IssuerKey()
+	for _, h := range m.hosts {
+		certPEM, certErr := storage.Load(ctx, certmagic.StorageKeys.SiteCert(issuer, h))
+		keyPEM, keyErr := storage.Load(ctx, certmagic.StorageKeys.SitePrivateKey(issuer, h))
+		err := errors.Join(certErr, keyErr)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("transport: ACME: reading the certificate for %s: %w", h, err)
+		}
+		c, err := tls.X509KeyPair(certPEM, keyPEM)
+		if err != nil {
+			// A new one is got by run.
+			m.notes.log.Warn("the stored certificate for "+h+" is damaged", "error", err)
+			continue
+		}
+		m.early[h] = &c
+	}
+	return nil
 }
 
 // mayAsk refuses names that the authority can't give a certificate for.
@@ -181,7 +226,7 @@ func (m *acmeManager) start(storage certmagic.Storage, port int) *acmeLive {
 		KeySource:      certmagic.StandardKeyGenerator{KeyType: certmagic.P256},
 	})
 	template := certmagic.ACMEIssuer{
-		CA:                      m.o.Directory,
+		CA:                      m.directory(),
 		Email:                   m.o.Email,
 		Agreed:                  true,
 		DisableTLSALPNChallenge: true,
@@ -189,9 +234,6 @@ func (m *acmeManager) start(storage certmagic.Storage, port int) *acmeLive {
 		AltHTTPPort:             port,
 		TrustedRoots:            m.roots,
 		Logger:                  logger,
-	}
-	if template.CA == "" {
-		template.CA = certmagic.LetsEncryptProductionCA
 	}
 	if m.o.EAB != nil {
 		template.ExternalAccount = &acme.EAB{KeyID: m.o.EAB.KeyID, MACKey: m.o.EAB.MACKey.Reveal()}
@@ -207,9 +249,11 @@ func (m *acmeManager) start(storage certmagic.Storage, port int) *acmeLive {
 func (m *acmeManager) manage(ctx context.Context, live *acmeLive) {
 	var names []string
 	m.mu.Lock()
+	now := m.now()
 	for _, h := range m.hosts {
-		if len(live.cache.AllMatchingCertificates(h)) == 0 && m.now().Sub(m.tried[h]) > silence {
-			m.tried[h] = m.now()
+		if len(live.cache.AllMatchingCertificates(h)) == 0 && !now.Before(m.next[h]) {
+			m.wait[h] = min(max(2*m.wait[h], lookAfter), silence)
+			m.next[h] = now.Add(m.wait[h])
 			names = append(names, h)
 		}
 	}
@@ -240,26 +284,24 @@ func occupiedPort() (port int, closeIt func(), err error) {
 }
 
 // choose is a certificate for the name, or nil.
-func (m *acmeManager) choose(name string, hello *tls.ClientHelloInfo) *tls.Certificate {
-	live := m.live.Load()
-	if live == nil || name == "" {
-		return nil
-	}
-	var best *certmagic.Certificate
-	for _, c := range live.cache.AllMatchingCertificates(name) {
-		if best == nil || c.Leaf.NotAfter.After(best.Leaf.NotAfter) {
-			best = &c
+func (m *acmeManager) choose(name string) *tls.Certificate {
+	var best *tls.Certificate
+	if live := m.live.Load(); live != nil && name != "" {
+		for _, c := range live.cache.AllMatchingCertificates(name) {
+			if best == nil || c.Leaf.NotAfter.After(best.Leaf.NotAfter) {
+				best = &c.Certificate
+			}
 		}
 	}
 	if best == nil {
-		return nil
+		best = m.early[name]
 	}
-	return &best.Certificate
+	return best
 }
 
 // leaf is the certificate that is served for the name, or nil.
 func (m *acmeManager) leaf(name string) *x509.Certificate {
-	if c := m.choose(name, nil); c != nil {
+	if c := m.choose(name); c != nil {
 		return c.Leaf
 	}
 	return nil

@@ -16,6 +16,11 @@ import (
 func (m *acmeManager) onEvent(ctx context.Context, name string, data map[string]any) error {
 	host, _ := data["identifier"].(string)
 	switch name {
+	case "cert_obtaining":
+		// Somebody is at it, and tries again by itself.
+		m.mu.Lock()
+		m.next[host], m.wait[host] = m.now().Add(silence), 0
+		m.mu.Unlock()
 	case "cert_failed":
 		err, _ := data["error"].(error)
 		m.failed(ctx, host, err)
@@ -39,7 +44,6 @@ func (m *acmeManager) failed(ctx context.Context, host string, err error) {
 	}
 	why, kind := explain(host, err)
 	m.mu.Lock()
-	m.tried[host] = m.now()
 	again := m.failures[host] == why
 	m.failures[host] = why
 	m.mu.Unlock()

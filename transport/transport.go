@@ -168,7 +168,7 @@ func (t *TLS) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) 
 		}
 	}
 	if t.acme != nil {
-		if c := t.acme.choose(name, hello); c != nil {
+		if c := t.acme.choose(name); c != nil {
 			return c, nil
 		}
 	}
@@ -186,7 +186,7 @@ func (t *TLS) fallback(name string, hello *tls.ClientHelloInfo) (*tls.Certificat
 	}
 	if t.acme != nil {
 		for _, h := range t.acme.hosts {
-			if c := t.acme.choose(h, hello); c != nil {
+			if c := t.acme.choose(h); c != nil {
 				return c, nil
 			}
 		}

@@ -57,8 +57,6 @@ func TestConfig_HTTP2_IsNegotiatedAndSpoken(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	// httptest puts a certificate of its own first; the gate's is asked for
-	// where Certificates does not fit.
 	for _, c := range []struct {
 		offers []string
 		want   string

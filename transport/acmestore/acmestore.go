@@ -47,8 +47,9 @@ type Storage struct {
 	ctx   context.Context
 	all   sync.WaitGroup
 
-	mu   sync.Mutex
-	held map[string]*lock
+	mu     sync.Mutex
+	held   map[string]*lock
+	closed bool
 }
 
 type lock struct {
@@ -90,6 +91,7 @@ func New(o Options) (*Storage, error) {
 // Close gives up every lock that is still held.
 func (s *Storage) Close() error {
 	s.mu.Lock()
+	s.closed = true
 	var names []string
 	for name := range s.held {
 		names = append(names, name)
@@ -227,9 +229,6 @@ func (s *Storage) TryLock(ctx context.Context, name string) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	if err := s.ctx.Err(); err != nil {
-		return false, errors.New("acmestore: closed")
-	}
 	l := &lock{owner: rand.Text(), done: make(chan struct{})}
 	err := store.Swap(ctx, s.store, s.record(name, l, 0))
 	if errors.Is(err, store.ErrConflict) {
@@ -238,11 +237,14 @@ func (s *Storage) TryLock(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("acmestore: locking %s: %w", name, err)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, errors.Join(errors.New("acmestore: closed"), s.release(ctx, name, l))
+	}
 	var renewals context.Context
 	renewals, l.stop = context.WithCancel(s.ctx)
-	s.mu.Lock()
 	s.held[name] = l
-	s.mu.Unlock()
 	s.all.Go(func() { s.keep(renewals, name, l) })
 	return true, nil
 }
@@ -288,6 +290,11 @@ func (s *Storage) Unlock(ctx context.Context, name string) error {
 	}
 	l.stop()
 	<-l.done
+	return s.release(ctx, name, l)
+}
+
+// release removes the lock's record where it is still l's.
+func (s *Storage) release(ctx context.Context, name string, l *lock) error {
 	r, err := s.store.Get(ctx, lockKind, clean(name))
 	if errors.Is(err, store.ErrNotFound) || err == nil && string(r.Value) != l.owner {
 		return nil
