@@ -328,8 +328,8 @@ func findDependencies(t *tree) (findings []string) {
 		}
 		listed[name], before = true, max(before, name)
 	}
-	for _, name := range t.direct {
-		if !listed[name] {
+	for _, name := range slices.Concat(t.direct, t.indirect) {
+		if !listed[name] && (used[name] || slices.Contains(t.direct, name)) {
 			findings = append(findings, fmt.Sprintf("go.mod: %s is a new direct dependency: do without it, or add a line with its reason to %s", name, golden))
 		}
 	}

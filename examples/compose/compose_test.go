@@ -5,6 +5,7 @@ package compose_test
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -114,6 +115,13 @@ func TestCompose_EachWayPastTheGateIsSeen(t *testing.T) {
 				t.Error("goes unseen")
 			}
 		})
+	}
+}
+
+func TestConfiguration_HasNoErrors(t *testing.T) {
+	out, err := exec.Command("go", "run", "../../cmd/gatehouse", "check", "-c", "gatehouse.yaml").CombinedOutput()
+	if err != nil {
+		t.Errorf("gatehouse check: %v\n%s", err, out)
 	}
 }
 
