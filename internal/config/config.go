@@ -181,7 +181,7 @@ type Events struct {
 	Keep      Duration `yaml:"keep" restart:"true" default:"30d" doc:"How long the event store keeps an event, and so how long explain knows it."`
 	MaxSize   Size     `yaml:"max_size" restart:"true" default:"100MiB" doc:"How large file grows before it is rotated."`
 	Files     int      `yaml:"files" restart:"true" default:"10" doc:"How many rotated files are kept."`
-	OnFailure string   `yaml:"on_failure" default:"pass" enum:"pass,refuse" doc:"When no event can be written: pass lets what would pass go on, refuse answers 503 until events can be written again. Refusals stay refusals."`
+	OnFailure string   `yaml:"on_failure" default:"pass" enum:"pass,refuse" doc:"What becomes of a request that passes although a rung objected (observe, allow), where its event can't be written: pass, or refuse. Refusals stay refusals."`
 }
 
 // Store is where the gate keeps what it must remember.

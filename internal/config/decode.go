@@ -127,10 +127,7 @@ func (r *reader) list(key string, n ast.Node, v reflect.Value, f field) {
 			r.fail(item(key, i), "has no value", "remove the dash or give it one")
 			continue
 		}
-		p := one.GetToken().Position
-		if entries, ok := entriesOf(one); ok && len(entries) > 0 && !isFlow(one) {
-			p = entries[0].Key.GetToken().Position
-		}
+		p := startOf(one)
 		r.marks[item(key, i)] = mark{line: p.Line, column: p.Column}
 		if sections && isNull(one) {
 			r.fail(item(key, i), "has no value", "remove the dash or give it one")
@@ -297,9 +294,16 @@ func entriesOf(n ast.Node) ([]*ast.MappingValueNode, bool) {
 	return nil, false
 }
 
-func isFlow(n ast.Node) bool {
+// startOf is where a node begins; a section has its first colon for a token.
+func startOf(n ast.Node) *token.Position {
 	m, ok := n.(*ast.MappingNode)
-	return ok && m.IsFlowStyle
+	if ok && m.IsFlowStyle {
+		return n.GetToken().Position
+	}
+	if entries, ok := entriesOf(n); ok && len(entries) > 0 {
+		return entries[0].Key.GetToken().Position
+	}
+	return n.GetToken().Position
 }
 
 func kindOf(n ast.Node) string {

@@ -14,9 +14,16 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// maxDepth bounds how deep lists and sections nest: the parser recurses, and
-// the deepest key has six.
-const maxDepth = 32
+// What is bounded because the parser's time grows with its square, or its stack.
+const (
+	// maxDepth is how deep lists and sections nest; the deepest key has six.
+	maxDepth = 32
+	// maxKeys is how many keys one section has.
+	maxKeys = 2000
+	// maxDocuments is how many lines of --- there are, to say that one is
+	// enough.
+	maxDocuments = 4
+)
 
 // source turns the file's bytes into its one document's node; nil where that
 // can't be done, or where the file says nothing.
@@ -26,6 +33,8 @@ func (r *reader) source(data []byte) ast.Node {
 		return nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF"))
+	// The parser counts some of Windows' line ends twice.
+	data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
 	if !r.plainText(data) {
 		return nil
 	}
@@ -50,6 +59,7 @@ func (r *reader) syntax(line, column int, words, hint string) {
 // plainText refuses what the YAML parser would misread, or place wrongly.
 func (r *reader) plainText(data []byte) bool {
 	lines := bytes.Split(data, []byte("\n"))
+	json := bytes.HasPrefix(bytes.TrimSpace(data), []byte("{"))
 	for i, line := range lines {
 		for at := 0; at < len(line); {
 			c, size := utf8.DecodeRune(line[at:])
@@ -57,10 +67,10 @@ func (r *reader) plainText(data []byte) bool {
 			case c == utf8.RuneError && size == 1:
 				r.syntax(i+1, at+1, "is not UTF-8", "save the file as UTF-8 text")
 				return false
-			case c < ' ' && c != '\t' && !(c == '\r' && at == len(line)-1), c == 0x7f, c == 0x85, c == 0x2028, c == 0x2029:
+			case c < ' ' && c != '\t', c == 0x7f, c == 0x85, c == 0x2028, c == 0x2029:
 				r.syntax(i+1, at+1, fmt.Sprintf("holds the control character %U", c), "remove it")
 				return false
-			case c == '\t' && len(bytes.TrimLeft(line[:at], " ")) == 0:
+			case c == '\t' && !json && len(bytes.TrimLeft(line[:at], " ")) == 0:
 				if rest := bytes.TrimSpace(line[at:]); len(rest) > 0 && rest[0] != '#' {
 					r.syntax(i+1, at+1, "is indented with a tab", "use spaces")
 					return false
@@ -74,32 +84,81 @@ func (r *reader) plainText(data []byte) bool {
 
 // bounded refuses what makes a YAML parser expensive, before it parses.
 func (r *reader) bounded(tokens token.Tokens) bool {
-	flow, block, line := 0, 0, 0
+	var n nesting
 	for _, t := range tokens {
-		p := t.Position
-		if p.Line != line {
-			line, block = p.Line, 0
+		words, hint := "", ""
+		n.see(t)
+		switch {
+		case t.Type == token.AnchorType, t.Type == token.AliasType, t.Type == token.MergeKeyType:
+			words, hint = "uses a YAML anchor or alias, which is not supported", "write the value out"
+		case t.Type == token.TagType, t.Type == token.DirectiveType:
+			words, hint = "uses a YAML tag or directive, which is not supported", "remove it"
+		case n.flow > maxDepth, n.flow == 0 && n.line > maxDepth, len(n.sections) > maxDepth:
+			words = fmt.Sprintf("nests deeper than %d levels", maxDepth)
+		case n.keys() > maxKeys:
+			words = fmt.Sprintf("has more than %d keys in one section", maxKeys)
+		case n.documents > maxDocuments:
+			words, hint = "has several YAML documents", "keep one; a line of --- begins another"
 		}
-		switch t.Type {
-		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			r.syntax(p.Line, p.Column, "uses a YAML anchor or alias, which is not supported", "write the value out")
-			return false
-		case token.TagType, token.DirectiveType:
-			r.syntax(p.Line, p.Column, "uses a YAML tag or directive, which is not supported", "remove it")
-			return false
-		case token.MappingStartType, token.SequenceStartType:
-			flow++
-		case token.MappingEndType, token.SequenceEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.MappingValueType:
-			block++
-		}
-		if flow > maxDepth || flow == 0 && block > maxDepth || p.IndentNum > 16*maxDepth {
-			r.syntax(p.Line, p.Column, fmt.Sprintf("nests deeper than %d levels", maxDepth), "")
+		if words != "" {
+			r.syntax(t.Position.Line, t.Position.Column, words, hint)
 			return false
 		}
 	}
 	return true
+}
+
+// nesting follows how deep a token stands, by brackets and by indentation.
+type nesting struct {
+	// flow is how many brackets are open.
+	flow int
+	// at is the line, and line how many keys and dashes stand in it.
+	at, line int
+	// sections are those that are open without brackets.
+	sections  []openSection
+	documents int
+}
+
+type openSection struct{ column, keys int }
+
+func (n *nesting) see(t *token.Token) {
+	if t.Position.Line != n.at && t.Type != token.CommentType {
+		n.at, n.line = t.Position.Line, 0
+		for n.flow == 0 && len(n.sections) > 0 && n.sections[len(n.sections)-1].column > t.Position.Column {
+			n.sections = n.sections[:len(n.sections)-1]
+		}
+	}
+	switch t.Type {
+	case token.MappingStartType, token.SequenceStartType:
+		n.flow++
+	case token.MappingEndType, token.SequenceEndType:
+		n.flow = max(0, n.flow-1)
+	case token.SequenceEntryType, token.MappingKeyType:
+		n.line++
+	case token.MappingValueType:
+		n.line++
+		if n.flow == 0 && t.Prev != nil {
+			n.key(t.Prev.Position.Column)
+		}
+	case token.DocumentHeaderType:
+		n.documents++
+	}
+}
+
+func (n *nesting) key(column int) {
+	if last := len(n.sections) - 1; last >= 0 && n.sections[last].column == column {
+		n.sections[last].keys++
+		return
+	}
+	n.sections = append(n.sections, openSection{column, 1})
+}
+
+// keys is how many keys the innermost section has so far.
+func (n *nesting) keys() int {
+	if len(n.sections) == 0 {
+		return 0
+	}
+	return n.sections[len(n.sections)-1].keys
 }
 
 // yamlError places what the parser said. Its words for the commonest mistakes
@@ -140,7 +199,7 @@ func (r *reader) document(file *ast.File) ast.Node {
 			continue
 		}
 		if root != nil {
-			p := doc.Body.GetToken().Position
+			p := startOf(doc.Body)
 			r.syntax(p.Line, p.Column, "is a second YAML document", "keep one; a line of --- begins another")
 			return nil
 		}

@@ -91,7 +91,9 @@ func (w *watcher) concerns(name string) bool {
 	return slices.Contains(w.files, filepath.Clean(name)) || strings.HasPrefix(filepath.Base(name), "..")
 }
 
-var fileReference = regexp.MustCompile(`\$\{file:([^}\n]+)\}`)
+// fileReference finds a reference; what stands behind # at a line's begin is
+// none, such as the examples in a file of `gatehouse init`.
+var fileReference = regexp.MustCompile(`(?m)^ *#.*$|\$\{file:([^}\n]+)\}`)
 
 // sum is a fingerprint of the files as they are now. It finds references in
 // the text itself, so that a secret that is missing is waited for too.
@@ -99,8 +101,10 @@ func (w *watcher) sum() [sha256.Size]byte {
 	text, err := readRegular(w.path)
 	files := []string{w.path}
 	beside := (&reader{name: w.path}).beside
-	for _, m := range fileReference.FindAllSubmatch(text, maxWatched) {
-		files = append(files, filepath.Clean(beside(string(m[1]))))
+	for _, m := range fileReference.FindAllSubmatch(text, -1) {
+		if len(m[1]) > 0 && len(files) <= maxWatched {
+			files = append(files, filepath.Clean(beside(string(m[1]))))
+		}
 	}
 	w.follow(files)
 	h := sha256.New()
