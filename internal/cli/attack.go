@@ -27,6 +27,7 @@ const (
 	cellWorks     = "works"
 	cellBroken    = "broken"
 	refusedBy     = "refused by "
+	nobodyKnown   = "nobody known" // the gate has no event of it
 )
 
 // A row is one case with what came of it.
@@ -41,22 +42,16 @@ func (r row) line() string { return strings.Join([]string{r.ID, r.bare, r.protec
 
 // attack runs the table, prints it, and holds it against the golden file.
 func (d *demo) attack(ctx context.Context, g *globals, without []string) error {
-	var rows []row
-	for _, c := range attacks.All() {
-		r := row{Case: c}
-		bare, err := d.try(ctx, c, d.bare, http.DefaultClient)
-		if err != nil {
-			return err
-		}
-		protected, err := d.try(ctx, c, d.protected, d.client)
-		if err != nil {
-			return err
-		}
-		r.bare, r.protected = bare.cell(c.Kind, cellSucceeded), protected.cell(c.Kind, cellThrough)
-		r.request, r.words = protected.RequestID, protected.Words
-		rows = append(rows, r)
+	rows, err := d.tryAll(ctx)
+	if err != nil {
+		return err
 	}
-	if err := g.printRows(rows); err != nil {
+	if g.JSON {
+		err = g.printJSON(jsonRows(rows))
+	} else {
+		err = g.printRows(rows)
+	}
+	if err != nil {
 		return err
 	}
 	worse := compare(rows, demoGolden, len(without) > 0)
@@ -67,6 +62,26 @@ func (d *demo) attack(ctx context.Context, g *globals, without []string) error {
 		return findings()
 	}
 	return nil
+}
+
+// tryAll tries every case on both shops.
+func (d *demo) tryAll(ctx context.Context) ([]row, error) {
+	var rows []row
+	for _, c := range attacks.All() {
+		bare, err := d.try(ctx, c, d.bare, http.DefaultClient)
+		if err != nil {
+			return nil, err
+		}
+		protected, err := d.try(ctx, c, d.protected, d.client)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{
+			Case: c, bare: bare.cell(c.Kind, cellSucceeded), protected: protected.cell(c.Kind, cellThrough),
+			request: protected.RequestID, words: protected.Words,
+		})
+	}
+	return rows, nil
 }
 
 // A tried is a case's result, with the rung that the gate names.
@@ -100,7 +115,7 @@ func (t tried) cell(kind attacks.Kind, succeeded string) string {
 	case t.Refused && t.Rung != "":
 		return refusedBy + t.Rung
 	case t.Refused:
-		return refusedBy + "nobody known"
+		return refusedBy + nobodyKnown
 	case kind == attacks.Ordinary:
 		return cellBroken
 	case t.Succeeded:
@@ -109,33 +124,46 @@ func (t tried) cell(kind attacks.Kind, succeeded string) string {
 	return cellFailed
 }
 
+// A jsonRow is a row as --json prints it.
+type jsonRow struct {
+	ID        string `json:"id"`
+	Title     string `json:"title"`
+	Class     string `json:"class"`
+	Kind      string `json:"kind"`
+	Bare      string `json:"bare"`
+	Protected string `json:"protected"`
+	// Request is what explain tells more about, where the gate refused.
+	Request string `json:"request,omitempty"`
+}
+
+func jsonRows(rows []row) []jsonRow {
+	all := make([]jsonRow, 0, len(rows))
+	for _, r := range rows {
+		all = append(all, jsonRow{r.ID, r.Title, r.Class, r.Kind.String(), r.bare, r.protected, r.request})
+	}
+	return all
+}
+
+// printRows prints the attacks, the ordinary uses that do not work, and how
+// many there are of each.
 func (g *globals) printRows(rows []row) error {
 	w := g.process.Stdout
-	if g.JSON {
-		type line struct {
-			ID, Title, Class, Kind, Bare, Protected, Request string
-		}
-		var all []line
-		for _, r := range rows {
-			all = append(all, line{r.ID, r.Title, r.Class, r.Kind.String(), r.bare, r.protected, r.request})
-		}
-		return g.printJSON(all)
-	}
 	var t table
-	t.add("ATTACK", "BARE", "PROTECTED")
+	t.add("", "BARE", "PROTECTED")
 	t.paintLast(func(_ int, cell string) string { return g.paint(cell, faint) })
 	stopped, through, works, ordinary := 0, 0, 0, 0
 	class := ""
 	for _, r := range rows {
-		if r.Kind == attacks.Ordinary {
+		switch {
+		case r.Kind == attacks.Ordinary:
 			ordinary++
 			if r.protected == cellWorks {
 				works++
 				continue
 			}
-		} else if r.protected == cellThrough {
+		case r.protected == cellThrough:
 			through++
-		} else {
+		default:
 			stopped++
 		}
 		if r.Class != class {
@@ -144,49 +172,85 @@ func (g *globals) printRows(rows []row) error {
 			t.paintLast(func(_ int, cell string) string { return g.paint(cell, bold) })
 		}
 		t.add("  "+r.Title, r.bare, r.protected)
-		t.paintLast(func(column int, cell string) string {
-			if column == 0 || cell == "" {
-				return cell
-			}
-			if strings.HasPrefix(cell, refusedBy) || cell == cellFailed {
-				return g.paint(cell, green)
-			}
-			return g.paint(cell, red)
-		})
+		t.paintLast(g.paintCell(r.Kind))
 	}
 	if err := t.print(w, ""); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d attacks: %d stopped, %d got through. %d ordinary uses: %d work through the gate.\n",
-		stopped+through, stopped, through, ordinary, works)
+	_, err := fmt.Fprintf(w, "\n%d attacks: %d stopped, %d got through. %d of %d ordinary uses work through the gate.\n",
+		stopped+through, stopped, through, works, ordinary)
 	return err
 }
 
-// compare names every cell that is worse than the golden file's. With a rung
-// switched off only ordinary uses are held to it.
+// paintCell makes what is well green and what is not red.
+func (g *globals) paintCell(kind attacks.Kind) func(column int, cell string) string {
+	return func(column int, cell string) string {
+		stopped := strings.HasPrefix(cell, refusedBy) || cell == cellFailed
+		switch {
+		case column == 0:
+			return cell
+		case cell == cellWorks, stopped && kind == attacks.Attack:
+			return g.paint(cell, green)
+		}
+		return g.paint(cell, red)
+	}
+}
+
+// compare names every cell that is worse than the golden file's, and every case
+// that is in one of the two alone. With a rung switched off only ordinary uses,
+// and attacks on the bare shop, are held to it.
 func compare(rows []row, golden string, without bool) []string {
 	pinned := make(map[string][]string)
+	var order []string
 	for line := range strings.Lines(golden) {
-		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
-		if len(fields) == 3 {
-			pinned[fields[0]] = fields[1:]
+		if id, cells, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "\t"); ok {
+			pinned[id], order = strings.Split(cells, "\t"), append(order, id)
 		}
 	}
 	var worse []string
 	for _, r := range rows {
 		want, ok := pinned[r.ID]
-		switch {
-		case r.Kind == attacks.Ordinary && r.protected != cellWorks:
-			worse = append(worse, fmt.Sprintf("ordinary use %s is %s behind the gate: %s", r.ID, r.protected, r.words))
-		case r.Kind == attacks.Ordinary && r.bare != cellWorks:
-			worse = append(worse, fmt.Sprintf("ordinary use %s is %s on the bare shop", r.ID, r.bare))
-		case !ok:
-			worse = append(worse, fmt.Sprintf("%s is not in demo.golden", r.ID))
-		case r.Kind == attacks.Attack && r.bare != cellSucceeded:
-			worse = append(worse, fmt.Sprintf("attack %s no longer works on the bare shop: %s", r.ID, r.bare))
-		case !without && r.protected == cellThrough && want[1] != cellThrough:
-			worse = append(worse, fmt.Sprintf("attack %s got through; it used to be %s", r.ID, want[1]))
+		if delete(pinned, r.ID); !ok || len(want) != 2 {
+			worse = append(worse, r.ID+" is not in demo.golden")
+		}
+		if w := r.worse(want, without); w != "" {
+			worse = append(worse, w)
+		}
+	}
+	for _, id := range order {
+		if _, left := pinned[id]; left {
+			worse = append(worse, id+" stands in demo.golden and was not tried")
 		}
 	}
 	return worse
+}
+
+// worse says what is worse about the row than want, its cells in the golden
+// file; empty where nothing is.
+func (r row) worse(want []string, without bool) string {
+	refused := strings.HasPrefix(r.protected, refusedBy)
+	switch {
+	case r.Kind == attacks.Ordinary && r.bare != cellWorks:
+		return fmt.Sprintf("ordinary use %s is %s on the bare shop", r.ID, r.bare)
+	case r.Kind == attacks.Ordinary && r.protected != cellWorks:
+		return fmt.Sprintf("ordinary use %s is %s behind the gate: %s%s", r.ID, r.protected, r.words, r.explain())
+	case r.Kind == attacks.Ordinary:
+		return ""
+	case r.bare != cellSucceeded:
+		return fmt.Sprintf("attack %s no longer works on the bare shop: %s", r.ID, r.bare)
+	case refused && r.protected == refusedBy+nobodyKnown:
+		return fmt.Sprintf("attack %s was refused, and the gate has no event of request %q", r.ID, r.request)
+	case !without && len(want) == 2 && r.protected == cellThrough && want[1] != cellThrough:
+		return fmt.Sprintf("attack %s got through; it used to be %s", r.ID, want[1])
+	case !without && len(want) == 2 && !refused && strings.HasPrefix(want[1], refusedBy):
+		return fmt.Sprintf("attack %s %s by itself; it used to be %s", r.ID, r.protected, want[1])
+	}
+	return ""
+}
+
+func (r row) explain() string {
+	if r.request == "" {
+		return ""
+	}
+	return " (request " + r.request + ")"
 }
