@@ -2,6 +2,7 @@ package transport_test
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"io"
 	"net/http"
@@ -110,16 +111,18 @@ func TestACME_Unreachable_IsToldOnceAndInWords(t *testing.T) {
 	}
 }
 
-// certmagic waits a minute after a failed renewal, by name and for the whole
-// process, so each test has a name of its own.
+// ownName is a host that no other run of a test has: certmagic waits a minute
+// after a failed renewal, by name and for the whole process.
+func ownName() string { return strings.ToLower(rand.Text()) + ".test" }
+
 func TestACME_RenewalFails_OldCertificateIsServedAndOneEventSaysWhy(t *testing.T) {
-	p := startPebble(t, 9, "")
+	p, name := startPebble(t, 9, ""), ownName()
 	var rec recorder
-	tl := open(t, p.options(t, &rec, "fails.test"))
+	tl := open(t, p.options(t, &rec, name))
 	tl.PollACME(200 * time.Millisecond)
 	p.serve(t, tl)
 	run(t, tl)
-	issued(t, tl, "fails.test")
+	issued(t, tl, name)
 	// From here on another program answers on port 80.
 	p.handler.Store(nil)
 	eventually(t, "a failed renewal", func() bool { return len(rec.with("could not be renewed")) > 0 })
@@ -127,7 +130,7 @@ func TestACME_RenewalFails_OldCertificateIsServedAndOneEventSaysWhy(t *testing.T
 	if e.Level != gatehouse.Warning || !strings.Contains(e.Words, "is not this gate") || !strings.Contains(e.Words, "old one is served until") {
 		t.Errorf("%s: %s", e.Level, e.Words)
 	}
-	if got := leafFor(t, tl, "fails.test").NotAfter.UTC().Format(time.RFC3339); got != e.Detail["expires"] {
+	if got := leafFor(t, tl, name).NotAfter.UTC().Format(time.RFC3339); got != e.Detail["expires"] {
 		t.Errorf("served until %s, the event says %s", got, e.Detail["expires"])
 	}
 	if d := strings.Join(tl.Describe(), "\n"); !strings.Contains(d, "the last attempt failed: whatever answers") {
@@ -140,14 +143,14 @@ func TestACME_RenewalFails_OldCertificateIsServedAndOneEventSaysWhy(t *testing.T
 }
 
 func TestACME_NearItsEnd_IsRenewed(t *testing.T) {
-	p := startPebble(t, 9, "")
+	p, name := startPebble(t, 9, ""), ownName()
 	var rec recorder
-	tl := open(t, p.options(t, &rec, "renews.test"))
+	tl := open(t, p.options(t, &rec, name))
 	tl.PollACME(200 * time.Millisecond)
 	p.serve(t, tl)
 	run(t, tl)
-	first := issued(t, tl, "renews.test")
-	eventually(t, "another certificate", func() bool { return issued(t, tl, "renews.test") != first })
+	first := issued(t, tl, name)
+	eventually(t, "another certificate", func() bool { return issued(t, tl, name) != first })
 	eventually(t, "an event", func() bool { return len(rec.with("was renewed")) > 0 })
 }
 
