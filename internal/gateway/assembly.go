@@ -102,6 +102,9 @@ func (g *Gate) buildProxy(c *config.Config) (*proxy, error) {
 	if err != nil {
 		return nil, err
 	}
+	if upstream.Scheme == "unix" {
+		return newProxy(upstream, nil, c.Network.Timeouts.Backend.Std(), g), nil
+	}
 	u := c.Transport.Upstream
 	tlsConfig, err := transport.Upstream(transport.UpstreamOptions{
 		URL: c.Upstream, CAFile: u.CA, ServerName: u.ServerName,

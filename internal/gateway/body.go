@@ -41,24 +41,6 @@ func (t *transit) watchBody(timeouts network.Timeouts) {
 	t.r.Body = t.body
 }
 
-// passTrailers hands on the trailers that the client announced, which came with
-// the body's end, less the names that a client must not set. ReverseProxy's copy
-// of the request was made before they came. The transport reads them after the
-// body's end, on the goroutine that this is called on.
-func (t *transit) passTrailers() {
-	if len(t.r.Trailer) == 0 || t.out == nil {
-		return
-	}
-	network.Clean(t.r.Trailer, false, t.asm.config.Network.RemoveHeaders)
-	for name := range t.out.Trailer {
-		if values, ok := t.r.Trailer[name]; ok {
-			t.out.Trailer[name] = values
-		} else {
-			delete(t.out.Trailer, name)
-		}
-	}
-}
-
 // isStream recognises bodies that are messages over time.
 func isStream(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")

@@ -129,7 +129,9 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 			out.URL.RawPath = p.upstream.EscapedPath() + out.URL.RawPath
 		}
 	}
-	out.URL.RawQuery = pr.In.URL.RawQuery // as sent: ReverseProxy drops what it can't parse
+	out.URL.Opaque = opaque(pr.In)
+	out.URL.RawQuery = pr.In.URL.RawQuery                                 // as sent: ReverseProxy drops what it can't parse
+	network.Clean(out.Trailer, false, t.asm.config.Network.RemoveHeaders) // a body that was held has brought them
 	out.Host = pr.In.Host
 	h := out.Header
 	h.Set("X-Forwarded-For", t.forwardedFor())
@@ -188,7 +190,7 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 
 // aborted is called where the answer's body broke off after its head was sent.
 func (p *proxy) aborted(t *transit) {
-	if t.r.Context().Err() != nil || t.late.Load() != nil {
+	if t.w.failed || t.r.Context().Err() != nil || t.late.Load() != nil {
 		return
 	}
 	p.gate.metrics.upstreamFailures.WithLabelValues("cut").Inc()

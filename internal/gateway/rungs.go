@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/csrf"
@@ -49,54 +48,9 @@ func requestHeadersRung(c *config.Config, _ *Gate) (requestCheck, error) {
 	}, nil
 }
 
-// ownCookies are the prefixes of the gate's cookies' names.
-var ownCookies = [...]string{"__Host-gate-", "__Secure-gate-", "gate-"}
-
-func isOwnCookie(name string) bool {
-	for _, prefix := range ownCookies {
-		if len(name) >= len(prefix) && strings.EqualFold(name[:len(prefix)], prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// withoutOwnCookies takes the gate's cookies out of a request; the others stay
-// as they were sent, byte for byte.
-func withoutOwnCookies(h http.Header) {
-	for i, line := range h["Cookie"] {
-		if !strings.Contains(strings.ToLower(line), "gate-") {
-			continue
-		}
-		var kept []string
-		for pair := range strings.SplitSeq(line, ";") {
-			name, _, _ := strings.Cut(pair, "=")
-			if !isOwnCookie(strings.TrimSpace(name)) {
-				kept = append(kept, pair)
-			}
-		}
-		h["Cookie"][i] = strings.TrimSpace(strings.Join(kept, ";"))
-	}
-}
-
 func responseHeadersRung(*config.Config, *Gate) (responseCheck, error) {
 	return func(_ *transit, res *http.Response) gatehouse.Decision {
-		for name := range res.Header {
-			if len(name) > 5 && strings.EqualFold(name[:5], "Gate-") {
-				delete(res.Header, name)
-			}
-		}
-		cookies := res.Header["Set-Cookie"]
-		kept := cookies[:0]
-		for _, line := range cookies {
-			name, _, _ := strings.Cut(line, "=")
-			if !isOwnCookie(strings.TrimSpace(name)) {
-				kept = append(kept, line)
-			}
-		}
-		if len(kept) < len(cookies) {
-			res.Header["Set-Cookie"] = kept
-		}
+		cleanAnswer(res.Header)
 		return gatehouse.Passed()
 	}, nil
 }
@@ -111,7 +65,6 @@ func inputRung(c *config.Config, g *Gate) (requestCheck, error) {
 		return nil, err
 	}
 	return func(t *transit) gatehouse.Decision {
-		t.watchBody(t.asm.timeouts)
 		parse := parser.Parse
 		if pass.match(t.x.Path) {
 			parse = parser.ParseHead

@@ -389,4 +389,3 @@ func TestStream_SilentAfterItsHead_LivesPastTheBackendsTimeout(t *testing.T) {
 		t.Errorf("%q %v", text, err)
 	}
 }
-

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bufio"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -47,12 +49,13 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer g.exchanges.End(x)
-	x.Method, x.Host, x.Path = r.Method, r.Host, r.URL.EscapedPath()
+	x.Method, x.Host, x.Path = r.Method, r.Host, settlePath(r)
 	x.Route = asm.route(r.Method, x.Path)
-	t := &transit{gate: g, asm: asm, w: &answer{ResponseWriter: w}, x: x}
+	t := &transit{gate: g, asm: asm, w: &answer{ResponseWriter: w, id: x.ID}, x: x}
 	t.r = r.WithContext(exchange.With(r.Context(), x))
 	w.Header().Set(RequestIDHeader, x.ID)
 	defer t.end()
+	t.watchBody(asm.timeouts)
 	if !t.climb() {
 		return
 	}
@@ -111,6 +114,7 @@ func (t *transit) end() {
 	p := recover()
 	defer func() { t.gate.metrics.served(t.w.status, t.gate.now().Sub(t.x.Started)) }()
 	if p == nil {
+		cleanTrailers(t.w.Header())
 		return
 	}
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -125,25 +129,44 @@ func (t *transit) end() {
 	panic(http.ErrAbortHandler)
 }
 
-// answer remembers the status that was sent. Unwrap gives
-// http.ResponseController what it needs for streams and upgrades.
+// answer remembers the status that was sent, and whether sending failed. Unwrap
+// gives http.ResponseController what it needs for streams.
 type answer struct {
 	http.ResponseWriter
+	id     string
 	status int
+	failed bool // the client has gone, or does not read
 }
 
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
+// WriteHeader sends the head. ReverseProxy sends a backend's informational
+// answers by it, which no response rung has seen, and empties the header after.
 func (a *answer) WriteHeader(status int) {
-	if a.status == 0 && status >= 200 || status == http.StatusSwitchingProtocols {
+	switch {
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		cleanAnswer(a.Header())
+	case a.status == 0:
 		a.status = status
+		a.Header().Set(RequestIDHeader, a.id)
 	}
 	a.ResponseWriter.WriteHeader(status)
 }
 
 func (a *answer) Write(p []byte) (int, error) {
 	if a.status == 0 {
-		a.status = http.StatusOK
+		a.WriteHeader(http.StatusOK)
 	}
-	return a.ResponseWriter.Write(p)
+	n, err := a.ResponseWriter.Write(p)
+	a.failed = a.failed || err != nil
+	return n, err
+}
+
+// Hijack hands over the connection for another protocol.
+func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	c, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
+	if err == nil {
+		a.status = http.StatusSwitchingProtocols
+	}
+	return c, rw, err
 }
