@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,9 +16,13 @@ type file struct {
 	path    string
 	maxSize int64
 	keep    int
+	logger  *slog.Logger
 
 	f    *os.File
 	size int64
+	// rotateAt is the size that is not exceeded: maxSize, or more where
+	// rotating failed.
+	rotateAt int64
 	// torn is set where the file may end in the middle of a line.
 	torn bool
 
@@ -26,8 +31,8 @@ type file struct {
 	syncs   sync.WaitGroup
 }
 
-func openFile(path string, maxSize int64, keep int) (*file, error) {
-	f := &file{path: path, maxSize: maxSize, keep: keep}
+func openFile(o Options) (*file, error) {
+	f := &file{path: o.File, maxSize: o.MaxSize, keep: o.Files, logger: o.Logger}
 	return f, f.open()
 }
 
@@ -51,7 +56,7 @@ func (f *file) open() error {
 		opened.Close()
 		return err
 	}
-	f.f, f.size, f.torn = opened, info.Size(), endsTorn(opened, info.Size())
+	f.f, f.size, f.torn, f.rotateAt = opened, info.Size(), endsTorn(opened, info.Size()), f.maxSize
 	return nil
 }
 
@@ -104,10 +109,18 @@ func (f *file) ready(more int64) error {
 			return err
 		}
 	}
-	if f.size > 0 && f.size+more > f.maxSize {
-		return f.rotate()
+	if f.size == 0 || f.size+more <= f.rotateAt {
+		return nil
 	}
-	return nil
+	err := f.rotate()
+	if err != nil && f.f != nil {
+		// A file that grows is better than events that are lost. It is tried
+		// again an eighth later.
+		f.rotateAt = f.size + more + f.maxSize/8
+		f.logger.Error("the event log can't be rotated and grows on", "file", f.path, "error", err)
+		return nil
+	}
+	return err
 }
 
 func (f *file) inPlace() bool {

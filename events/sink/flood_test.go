@@ -24,6 +24,7 @@ func TestFlood_HundredThousandEvents_SumIsExact(t *testing.T) {
 	l := open(t, Options{Store: s, File: path})
 	const each, workers = 12_500, 8
 	var wg sync.WaitGroup
+	same := refusal("", "", "cross-site")
 	for w := range workers {
 		wg.Go(func() {
 			for i := range each {
@@ -32,7 +33,9 @@ func TestFlood_HundredThousandEvents_SumIsExact(t *testing.T) {
 				if i%100 == 0 {
 					client = fmt.Sprintf("198.51.%d.%d", w, i/100)
 				}
-				if err := l.Record(t.Context(), refusal(client, fmt.Sprintf("%d-%d", w, i), "cross-site")); err != nil {
+				e := same
+				e.Client, e.Request = client, fmt.Sprintf("%d-%d", w, i)
+				if err := l.Record(t.Context(), e); err != nil {
 					t.Errorf("Record: %v", err)
 					return
 				}

@@ -38,7 +38,8 @@ type Options struct {
 	// File is the path of the JSON lines file, 0600. Empty means none.
 	File string
 	// MaxSize is how large the file may grow, in bytes, before it is renamed
-	// to File.1 and begun anew. Zero means 64 MiB.
+	// to File.1 and begun anew. Where it can't be renamed it grows on, and
+	// Logger is told. Zero means 64 MiB.
 	MaxSize int64
 	// Files is how many renamed files are kept. Zero means 5.
 	Files int
@@ -167,7 +168,7 @@ func (l *Log) openPlaces(ctx context.Context) error {
 	l.tally = newTally(key)
 	l.writer.log = l
 	if l.o.File != "" {
-		f, err := openFile(l.o.File, l.o.MaxSize, l.o.Files)
+		f, err := openFile(l.o)
 		if err != nil {
 			return fmt.Errorf("sink: File: %w", err)
 		}
