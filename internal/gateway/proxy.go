@@ -233,11 +233,18 @@ func (t *transit) secureLocation(res *http.Response) {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return
 	}
-	own := strings.EqualFold(u.Host, t.r.Host) && u.Scheme != t.client.Proto
-	if own || strings.EqualFold(u.Host, t.asm.proxy.upstream.Host) {
-		u.Scheme, u.Host = t.client.Proto, t.host()
-		res.Header.Set("Location", u.String())
+	own := (strings.EqualFold(u.Host, t.r.Host) || strings.EqualFold(u.Host, t.host())) && u.Scheme != t.client.Proto
+	if !own && !strings.EqualFold(u.Host, t.asm.proxy.upstream.Host) {
+		return
 	}
+	// The rest stays as it was written: u.String would spell it anew.
+	_, rest, _ := strings.Cut(location, "://")
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		rest = rest[end:]
+	} else {
+		rest = ""
+	}
+	res.Header.Set("Location", t.client.Proto+"://"+t.host()+rest)
 }
 
 // host is the host that the client addressed.
