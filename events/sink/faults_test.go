@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/store"
+	"github.com/gatehousehq/gatehouse/store/memory"
 )
 
 var errDisk = fmt.Errorf("%w: no room on the disk", store.ErrFull)
@@ -97,6 +98,34 @@ func TestRecord_EventThatNoStoreTakes_DoesNotTakeOthersWithIt(t *testing.T) {
 	wg.Wait()
 	if got := len(search(t, s, Filter{Name: "malicious_csrf"})); got != 19 {
 		t.Errorf("%d events; want 19", got)
+	}
+}
+
+func TestRecord_StoreFull_DropOldest_KeepsTheNewest(t *testing.T) {
+	small, err := memory.New(memory.Options{MaxRecords: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := open(t, Options{Store: small, FloodLimit: 1 << 30, DropOldest: true})
+	for i := range 5000 {
+		put(t, l, refusal("192.0.2.1", fmt.Sprint(i), "x"))
+	}
+	list := search(t, small, Filter{})
+	if n := len(list); n < 900 || list[n-1].Request != "4999" || list[0].Request != fmt.Sprint(5000-n) {
+		t.Errorf("%d events, from %s to %s", n, list[0].Request, list[n-1].Request)
+	}
+}
+
+func TestLog_WithoutAStore_RemembersNoCounts(t *testing.T) {
+	l := open(t, Options{})
+	for i := range 100 {
+		put(t, l, refusal(fmt.Sprintf("192.0.2.%d", i), "r", "x"))
+	}
+	if n := len(l.tally.pending); n != 0 {
+		t.Errorf("%d counts are held for a store that isn't there", n)
+	}
+	if err := l.Flush(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

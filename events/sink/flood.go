@@ -11,9 +11,12 @@ import (
 
 const (
 	floodWindow = 10 * time.Second
-	// maxFloodKeys bounds what is told apart within one window; the rest is
-	// counted by name.
+	// maxFloodKeys bounds what is told apart; the rest is counted by name.
 	maxFloodKeys = 16384
+	// maxWritten times FloodLimit is how many events are written one by one in
+	// a window, of all clients together (by default 5,000): an attack from many
+	// addresses must not fill the disk.
+	maxWritten = 250
 )
 
 // floodKey is what events of one flood have in common.
@@ -21,6 +24,16 @@ type floodKey struct {
 	name, rung, rule, route string
 	outcome                 gatehouse.Outcome
 	client                  string
+	// words tells events apart that are about no client, such as bypasses.
+	words string
+}
+
+func floodKeyOf(e gatehouse.Event) floodKey {
+	key := floodKey{name: e.Name, rung: e.Rung, rule: e.Rule, route: e.Route, outcome: e.Outcome, client: network(e.Client)}
+	if e.Client == "" {
+		key.words = e.Words
+	}
+	return key
 }
 
 // floods counts events that come too often to be written one by one.
@@ -31,6 +44,9 @@ type floods struct {
 	keys map[floodKey]*flood
 	// rest has the keys that found no room, by event name.
 	rest map[string]*flood
+	// written counts events since start that were not absorbed.
+	written int
+	start   time.Time
 }
 
 // flood is one key's current window.
@@ -50,12 +66,15 @@ func newFloods(limit int) *floods {
 
 // absorb reports whether the event was counted, and need not be written.
 func (fs *floods) absorb(e gatehouse.Event) bool {
-	key := floodKey{e.Name, e.Rung, e.Rule, e.Route, e.Outcome, network(e.Client)}
+	key := floodKeyOf(e)
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
+	if since := e.Time.Sub(fs.start); since >= floodWindow || since < 0 {
+		fs.start, fs.written = e.Time, 0
+	}
 	f := fs.keys[key]
 	if f == nil {
-		if len(fs.keys) >= maxFloodKeys {
+		if len(fs.keys) >= maxFloodKeys || fs.written >= fs.limit*maxWritten {
 			fs.addRest(e)
 			return true
 		}
@@ -63,13 +82,13 @@ func (fs *floods) absorb(e gatehouse.Event) bool {
 		fs.keys[key] = f
 	}
 	f.seen++
-	if f.seen > fs.limit {
-		f.hot = true
-	}
+	f.hot = f.hot || f.seen > fs.limit || fs.written >= fs.limit*maxWritten
 	if f.hot {
 		f.add(e)
+		return true
 	}
-	return f.hot
+	fs.written++
+	return false
 }
 
 // network is an IPv6 client's /64, which is one customer's; else the client.
@@ -169,7 +188,7 @@ func (fs *floods) restore(sums []gatehouse.Event) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	for _, e := range sums {
-		key := floodKey{e.Name, e.Rung, e.Rule, e.Route, e.Outcome, network(e.Client)}
+		key := floodKeyOf(e)
 		f := fs.keys[key]
 		if f == nil && len(fs.keys) >= maxFloodKeys {
 			fs.addRest(e)

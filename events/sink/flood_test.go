@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/events"
 )
 
 // occurrences sums what events stand for.
@@ -122,7 +123,7 @@ func TestFlood_OtherClientsAndRules_AreWrittenOneByOne(t *testing.T) {
 
 func TestFlood_MoreKeysThanHeld_AreCountedByName(t *testing.T) {
 	s := memoryStore(t)
-	l := open(t, Options{Store: s})
+	l := open(t, Options{Store: s, FloodLimit: 100})
 	const total = maxFloodKeys + 5000
 	for i := range total {
 		if i == 10 || i > 20 {
@@ -184,5 +185,33 @@ func TestClose_StoreFull_SaysThatCountsAreLost(t *testing.T) {
 	s.fail(errDisk)
 	if err := l.Close(t.Context()); err == nil {
 		t.Error("Close gave no error")
+	}
+}
+
+func TestFlood_FromManyAddresses_IsBoundedAndExact(t *testing.T) {
+	s := memoryStore(t)
+	l := open(t, Options{Store: s, FloodLimit: 2})
+	const total = 2*maxWritten + 3000
+	for i := range total {
+		put(t, l, refusal(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), fmt.Sprint(i), "x"))
+	}
+	put(t, l, refusal("10.0.0.0", "again", "x")) // known, and within its own limit
+	if err := l.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	list := search(t, s, Filter{})
+	if len(list) != 2*maxWritten+2 || occurrences(list) != total+1 {
+		t.Errorf("%d events for %d refusals, of %d", len(list), occurrences(list), total+1)
+	}
+}
+
+func TestFlood_BypassesAtStart_AreEachWritten(t *testing.T) {
+	s := memoryStore(t)
+	l := open(t, Options{Store: s, FloodLimit: 3})
+	for i := range 30 {
+		put(t, l, events.Bypass(fmt.Sprintf("rung %d is off", i), "a reason"))
+	}
+	if n := len(search(t, s, Filter{Name: "gate_bypass"})); n != 30 {
+		t.Errorf("%d events; want 30", n)
 	}
 }

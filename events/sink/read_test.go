@@ -168,6 +168,28 @@ func TestTally_MoreKindsThanHeld_AreCountedAsOther(t *testing.T) {
 	}
 }
 
+func TestTally_StoreAway_BoundsTheClientsItRemembers(t *testing.T) {
+	tl := newTally([32]byte{})
+	for field := range 100 {
+		e := stamped(refusal("", "r", "x"))
+		e.Field = fmt.Sprint(field)
+		for client := range 3000 {
+			e.Client = fmt.Sprint(client)
+			tl.note(e)
+		}
+	}
+	held := 0
+	for _, c := range tl.pending {
+		held += len(c.clients.exact)
+		if n, _ := c.clients.count(); c.clients.sketch == nil && n != 3000 {
+			t.Errorf("%d clients; want 3000", n)
+		}
+	}
+	if held != tl.hashes || held > maxHashes+100*fewHashes {
+		t.Errorf("%d hashes are held, %d counted; want at most about %d", held, tl.hashes, maxHashes)
+	}
+}
+
 func TestReport_DamagedRecord_IsLeftOutAndCounted(t *testing.T) {
 	s := memoryStore(t)
 	l := open(t, Options{Store: s})

@@ -61,9 +61,14 @@ type Options struct {
 	// FloodLimit is how many events of the same name, rung, rule, route,
 	// outcome and client (IPv6 by /64) are written one by one within 10
 	// seconds. Those above it are counted, and written as one event with their
-	// exact Count each 10 seconds. Their request identifiers are not kept.
-	// Zero means 20.
+	// exact Count each 10 seconds. Their request identifiers are not kept. Of
+	// all clients together, 250 times as many are written one by one; those
+	// above are counted by name. Zero means 20.
 	FloodLimit int
+	// DropOldest has the oldest events make room where the store is full, and
+	// Logger told. It is for a store in memory: on a full disk there may be
+	// others to ask first. Without it a full store is an error of Record.
+	DropOldest bool
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 	// Logger is told what goes wrong with a place. Nil means slog.Default.
@@ -203,7 +208,9 @@ func (l *Log) Record(ctx context.Context, e gatehouse.Event) error {
 		l.gate.RUnlock()
 		return ErrClosed
 	}
-	l.tally.note(e)
+	if l.o.Store != nil {
+		l.tally.note(e)
+	}
 	if l.floods.absorb(e) {
 		l.gate.RUnlock()
 		return nil

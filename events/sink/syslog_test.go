@@ -156,6 +156,7 @@ func TestSyslog_Streams_GetEveryEvent(t *testing.T) {
 }
 
 func TestSyslog_TLS_UnknownAuthority_GetsNothing(t *testing.T) {
+	t.Parallel()
 	cert, _ := authority(t)
 	c := collect(t, tls.NewListener(listenTCP(t, "127.0.0.1:0"), &tls.Config{Certificates: []tls.Certificate{cert}}))
 	s := memoryStore(t)
@@ -218,6 +219,7 @@ func waitFor(t *testing.T, s storeReader, name string) gatehouse.Event {
 }
 
 func TestSyslog_DeadServer_HoldsNothingUpAndIsToldWithExactCounts(t *testing.T) {
+	t.Parallel()
 	reserved := listenTCP(t, "127.0.0.1:0")
 	addr := reserved.Addr().String()
 	reserved.Close() // nobody listens there
@@ -253,6 +255,7 @@ func TestSyslog_DeadServer_HoldsNothingUpAndIsToldWithExactCounts(t *testing.T) 
 }
 
 func TestSyslog_ServerRestarts_LosesNothingQueued(t *testing.T) {
+	t.Parallel()
 	first := collect(t, listenTCP(t, "127.0.0.1:0"))
 	addr := first.listener.Addr().String()
 	s := memoryStore(t)
@@ -276,6 +279,7 @@ func TestSyslog_ServerRestarts_LosesNothingQueued(t *testing.T) {
 }
 
 func TestSyslog_UDPNobodyListens_IsToldOnceNotForEver(t *testing.T) {
+	t.Parallel()
 	reserved, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,11 @@ const (
 	// maxTallies bounds what is told apart in one day; the rest is counted
 	// with Route and Field "(other)".
 	maxTallies = 2000
-	other      = "(other)"
+	// maxHashes bounds the clients remembered one by one while the store takes
+	// no counts; above it, sets of more than fewHashes become estimates.
+	maxHashes = 200_000
+	fewHashes = 64
+	other     = "(other)"
 )
 
 // tallyOf is what is counted apart.
@@ -62,6 +66,8 @@ type tally struct {
 	pending map[tallyOf]*count
 	// known are the counts of each day, for maxTallies.
 	known map[string]map[tallyOf]struct{}
+	// hashes is how many clients the pending sets hold.
+	hashes int
 
 	flushing sync.Mutex
 }
@@ -111,7 +117,12 @@ func (t *tally) note(e gatehouse.Event) {
 	if e.Time.After(c.Last) {
 		c.Last = e.Time
 	}
+	before := len(c.clients.exact)
 	c.clients.add(hash)
+	if t.hashes += len(c.clients.exact) - before; t.hashes > maxHashes && len(c.clients.exact) > fewHashes {
+		t.hashes -= len(c.clients.exact)
+		c.clients.toSketch()
+	}
 }
 
 // place is where of is counted, so that a day has no more than maxTallies.
@@ -145,7 +156,7 @@ func (t *tally) flush(ctx context.Context, s store.Store, keep time.Duration) er
 	defer t.flushing.Unlock()
 	t.mu.Lock()
 	pending := t.pending
-	t.pending = map[tallyOf]*count{}
+	t.pending, t.hashes = map[tallyOf]*count{}, 0
 	t.forgetDays(pending)
 	t.mu.Unlock()
 	counts := slices.Collect(maps.Values(pending))
@@ -202,9 +213,11 @@ func (t *tally) restore(counts []*count) {
 	defer t.mu.Unlock()
 	for _, c := range counts {
 		if newer := t.pending[c.tallyOf]; newer != nil {
+			t.hashes -= len(newer.clients.exact)
 			c.merge(newer)
 		}
 		t.pending[c.tallyOf] = c
+		t.hashes += len(c.clients.exact)
 	}
 }
 

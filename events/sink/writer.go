@@ -147,7 +147,31 @@ func (w *writer) store(records []record) error {
 		}
 		ops = append(ops, op)
 	}
-	return errors.Join(refused, w.log.o.Store.Batch(context.Background(), ops...))
+	err := w.log.o.Store.Batch(context.Background(), ops...)
+	if w.log.o.DropOldest && errors.Is(err, store.ErrFull) {
+		if err = w.dropOldest(); err == nil {
+			err = w.log.o.Store.Batch(context.Background(), ops...)
+		}
+	}
+	return errors.Join(refused, err)
+}
+
+// dropped is how many events make room at once: more than a batch needs.
+const dropped = 4 * maxBatch
+
+func (w *writer) dropOldest() error {
+	var ops []store.Op
+	for r, err := range w.log.o.Store.Scan(context.Background(), store.Query{Kind: eventKind, Limit: dropped}) {
+		if err != nil {
+			return err
+		}
+		ops = append(ops, store.Op{Record: store.Record{Kind: r.Kind, Key: r.Key}, Delete: true})
+	}
+	if len(ops) == 0 {
+		return store.ErrFull
+	}
+	w.log.o.Logger.Warn("the store is full: the oldest events made room", "events", len(ops))
+	return w.log.o.Store.Batch(context.Background(), ops...)
 }
 
 // changed notes when a place begins to fail, and when it works again.
