@@ -152,8 +152,12 @@ func (s state) Report(ctx context.Context, q sink.ReportQuery) ([]sink.ReportLin
 }
 
 func (s state) Bans(ctx context.Context) (bans []network.Ban, err error) {
-	err = s.withNetwork(ctx, func(n *network.Network) error { bans = n.Bans(ctx); return nil })
-	return bans, err
+	// Nothing is recorded by looking, and the store may be opened for reading only.
+	n, err := network.New(network.Options{Store: s.store, Recorder: unrecorded{}})
+	if err != nil {
+		return nil, err
+	}
+	return n.Bans(ctx), n.Close()
 }
 
 func (s state) Ban(ctx context.Context, b BanRequest) error {
@@ -165,6 +169,10 @@ func (s state) Ban(ctx context.Context, b BanRequest) error {
 func (s state) Unban(ctx context.Context, prefix netip.Prefix) error {
 	return s.withNetwork(ctx, func(n *network.Network) error { return n.Unban(ctx, prefix, byOperator) })
 }
+
+type unrecorded struct{}
+
+func (unrecorded) Record(context.Context, gatehouse.Event) error { return nil }
 
 func (s state) withNetwork(ctx context.Context, f func(*network.Network) error) error {
 	log, err := sink.New(sink.Options{Store: s.store})

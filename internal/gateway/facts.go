@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
@@ -59,5 +60,9 @@ func reachable(what, address string) Fact {
 	if err != nil {
 		return Fact{Words: fmt.Sprintf("%s at %s: %v", what, address, err)}
 	}
-	return Fact{Words: what + ": " + f.Words, Finding: f.Beyond}
+	words := f.Words
+	if strings.HasPrefix(words, "Nothing") {
+		words = "n" + words[1:]
+	}
+	return Fact{Words: what + ": " + words, Finding: f.Beyond}
 }

@@ -15,6 +15,8 @@ import (
 type Layers struct {
 	Site     string `json:"site,omitempty"`
 	Upstream string `json:"upstream"`
+	// Config is the file that the configuration is from; empty without one.
+	Config string `json:"config,omitempty"`
 	// Listening are the addresses of a running gate; none where it is not
 	// running.
 	Listening []string `json:"listening,omitempty"`
@@ -66,7 +68,7 @@ type AllowLine struct {
 func (g *Gate) Layers(context.Context) (Layers, error) {
 	asm := g.current.Load()
 	l := Layers{
-		Site: asm.config.Site, Upstream: asm.proxy.name(), Listening: g.listening, Observe: g.observe, Since: g.started,
+		Site: asm.config.Site, Upstream: asm.proxy.name(), Config: asm.config.File, Listening: g.listening, Observe: g.observe, Since: g.started,
 		Certificates: g.tls.Describe(), Bypasses: bypasses(asm.config),
 	}
 	for _, r := range rungs() {
@@ -154,5 +156,11 @@ func Describe(ctx context.Context, c *config.Config) (Layers, error) {
 	}
 	l, err := g.Layers(ctx)
 	l.Upstream, l.Since = c.Upstream, time.Time{}
+	if certs := c.Transport.Certificates; !c.Plain() && len(certs.Files) == 0 && certs.ACME == nil {
+		l.Certificates = []string{"of the local authority, made when the gate starts"}
+	}
+	for i := range l.Allow {
+		l.Allow[i].Since = time.Time{} // a gate that ran may have seen it before
+	}
 	return l, errors.Join(err, g.Close())
 }

@@ -43,6 +43,10 @@ func bearer(r *http.Request, token secret.Text) bool {
 	return subtle.ConstantTimeCompare([]byte(given), []byte(token.Reveal())) == 1 && ok
 }
 
+// NotReady says why the gate should get no requests now: it drains, or the
+// backend does not answer. Empty: it should.
+func (g *Gate) NotReady(ctx context.Context) string { return g.notReady(ctx) }
+
 // notReady says why the gate should get no requests now, or "".
 func (g *Gate) notReady(ctx context.Context) string {
 	if g.draining.Load() {

@@ -60,7 +60,8 @@ func (g *Gate) Run(ctx context.Context, ready func(addresses []string)) error {
 	for _, w := range work {
 		go func() { failed <- w() }()
 	}
-	g.record(ctx, events.SysStartup(g.options.Version, g.listening))
+	// A backend that ends at once may have ended ctx: the start is recorded anyway.
+	g.record(context.WithoutCancel(ctx), events.SysStartup(g.options.Version, g.listening))
 	g.announce(ctx, c)
 	if ready != nil {
 		ready(g.listening)
@@ -130,7 +131,7 @@ func (g *Gate) listen(ctx context.Context, c *config.Config) (services []service
 		if err != nil {
 			return services, err
 		}
-		services = append(services, service{"control socket", l, g.server(g.controlHandler(), timeouts)})
+		services = append(services, service{"control socket", l, g.controlServer(timeouts)})
 	}
 	return services, nil
 }
@@ -190,6 +191,16 @@ func (g *Gate) server(h http.Handler, t network.Timeouts) *http.Server {
 			SendPingTimeout:      t.Idle,
 		},
 	}
+}
+
+// controlServer ends what it is asked when the gate drains: `events tail` would
+// hold the drain up.
+func (g *Gate) controlServer(t network.Timeouts) *http.Server {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := g.server(g.controlHandler(), t)
+	s.BaseContext = func(net.Listener) context.Context { return ctx }
+	s.RegisterOnShutdown(cancel)
+	return s
 }
 
 // tlsListener ends TLS with the certificates as they are at each handshake.
