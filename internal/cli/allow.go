@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -30,29 +31,57 @@ func (c allowCommand) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(found, func(e gatehouse.Event) bool { return e.Rung != "" && e.Outcome != gatehouse.Allowed })
-	if i < 0 {
-		return &exit{exitFindings, fmt.Errorf("no rung refused %s: there is nothing to allow", c.ID)}
-	}
-	e := found[i]
-	if _, _, fixed, known := gateway.RungInfo(e.Rung); fixed || !known {
-		return &exit{exitFindings, fmt.Errorf("%s can't be let pass by an entry", e.Rung)}
-	}
-	if strings.HasPrefix(e.Rung, "network/") {
-		return &exit{exitFindings, fmt.Errorf("%s goes by address: see gatehouse bans list, network.allow and network.deny", e.Rung)}
+	e, err := objection(c.ID, found)
+	if err != nil {
+		return err
 	}
 	entry := config.AllowEntry{
 		ID: entryID(e), Rung: e.Rung, Rule: e.Rule, Path: e.Route,
 		Reason: gatehouse.Reason(c.Reason), Expires: expires,
 	}
-	if e.Field != "" && e.Field != "request" {
+	if e.Field != "request" {
 		entry.Field = e.Field
 	}
 	if g.JSON {
-		return g.printJSON(entry)
+		return g.printJSON(jsonEntry{entry.ID, entry.Rung, entry.Rule, entry.Path, entry.Field, entry.Reason, expires.Time})
 	}
-	_, err = fmt.Fprintf(g.process.Stdout, "# paste under allow: in gatehouse.yaml; a running gate reads it at once\nallow:\n%s", entry.YAML())
+	g.toPaste(ctx, "allow")
+	_, err = io.WriteString(g.process.Stdout, config.AllowYAML(entry))
 	return err
+}
+
+// A jsonEntry is an entry as --json prints it, with the keys of the file.
+type jsonEntry struct {
+	ID      string           `json:"id"`
+	Rung    string           `json:"rung"`
+	Rule    string           `json:"rule"`
+	Path    string           `json:"path"`
+	Field   string           `json:"field,omitempty"`
+	Reason  gatehouse.Reason `json:"reason"`
+	Expires time.Time        `json:"expires,omitzero"`
+}
+
+// objection is the event that an entry can be about: the refusal, or else the
+// first that would have been one.
+func objection(id string, found []gatehouse.Event) (gatehouse.Event, error) {
+	for _, outcome := range []gatehouse.Outcome{gatehouse.Refused, gatehouse.Observed} {
+		i := slices.IndexFunc(found, func(e gatehouse.Event) bool { return e.Rung != "" && e.Outcome == outcome })
+		if i < 0 {
+			continue
+		}
+		e := found[i]
+		_, _, fixed, known := gateway.RungInfo(e.Rung)
+		switch {
+		case fixed || !known:
+			return e, &exit{exitFindings, fmt.Errorf("%s can't be let pass by an entry", e.Rung)}
+		case strings.HasPrefix(e.Rung, "network/"):
+			return e, &exit{exitFindings, fmt.Errorf("%s goes by address: see gatehouse bans list, network.allow and network.deny", e.Rung)}
+		case e.Rule == gateway.RulePanic:
+			return e, &exit{exitFindings, fmt.Errorf("%s refused because its check failed: that is a fault to report, and no entry lets it pass", e.Rung)}
+		}
+		return e, nil
+	}
+	return gatehouse.Event{}, &exit{exitFindings, fmt.Errorf("no rung refused %s: there is nothing to allow", id)}
 }
 
 // entryID names an entry after what it is about, and the request it came from.
@@ -69,12 +98,15 @@ func expiry(s string, now time.Time) (config.Expiry, error) {
 	if s == "" {
 		return config.Expiry{}, nil
 	}
-	if d, err := config.ParseDuration(s); err == nil {
+	if d, err := config.ParseDuration(s); err == nil && d > 0 {
 		return config.Expiry{Time: now.Add(d.Std()).UTC().Truncate(time.Second)}, nil
 	}
 	e, err := config.ParseExpiry(s)
 	if err != nil {
 		return e, usage("--expires %q: want a duration such as 30d, or a date such as 2027-06-30", s)
+	}
+	if (config.AllowEntry{Expires: e}).Expired(now) {
+		return e, usage("--expires %s has passed already", s)
 	}
 	return e, nil
 }

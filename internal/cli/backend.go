@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/exec"
 	"time"
 )
@@ -23,21 +25,22 @@ type backendEnded struct {
 }
 
 func (e *backendEnded) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("%s has ended", e.command)
+	how := "with exit status 0"
+	if e.err != nil {
+		how = "with " + e.err.Error()
 	}
-	return fmt.Sprintf("%s has ended: %v", e.command, e.err)
+	return fmt.Sprintf("the backend %s has ended %s, and so has the gate", e.command, how)
 }
 
 func (e *backendEnded) Unwrap() error { return e.err }
 
 // startBackend starts the command; ended is called if it ends by itself.
 func startBackend(ctx context.Context, args []string, p Process, ended func(error)) (*backend, error) {
-	if len(args) > 0 && args[0] == "--" {
-		args = args[1:]
-	}
-	if len(args) == 0 {
+	switch {
+	case args == nil:
 		return &backend{cancel: func() {}}, nil
+	case len(args) == 0:
+		return nil, usage("which command starts the backend? gatehouse run … -- COMMAND ARGS")
 	}
 	// It outlives ctx: requests under way are drained first, see stop.
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -48,7 +51,7 @@ func startBackend(ctx context.Context, args []string, p Process, ended func(erro
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		cancel()
-		return nil, fmt.Errorf("starting the backend: %w", err)
+		return nil, startError(args[0], err)
 	}
 	b := &backend{cancel: cancel, done: make(chan struct{})}
 	go func() {
@@ -67,4 +70,17 @@ func (b *backend) stop() {
 	if b.done != nil {
 		<-b.done
 	}
+}
+
+// startError says why a command could not be started.
+func startError(command string, err error) error {
+	switch {
+	case errors.Is(err, exec.ErrNotFound):
+		return fmt.Errorf("starting the backend: there is no command %s in PATH", command)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("starting the backend: there is no file %s", command)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("starting the backend: %s may not be executed: chmod +x makes it so", command)
+	}
+	return fmt.Errorf("starting the backend: %w", err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -44,15 +45,15 @@ func (bansList) Run(ctx context.Context, g *globals) error {
 		if !b.Until.IsZero() {
 			until = b.Until.Local().Format("2006-01-02 15:04")
 		}
-		t.add(b.Prefix.String(), until, b.By, b.Reason)
+		t.add(address(b.Prefix), until, b.By, b.Reason)
 	}
 	return t.print(g.process.Stdout, "")
 }
 
 type bansAdd struct {
 	Address string `arg:"" help:"An address, or a network such as 203.0.113.0/24."`
-	For     string `default:"24h" help:"For how long; 0 until it is removed."`
-	Reason  string `required:"" help:"Why."`
+	For     string `default:"24h" placeholder:"24h" help:"For how long; 0 until it is removed. Default: 24h."`
+	Reason  string `required:"" placeholder:"WORDS" help:"Why."`
 }
 
 func (c bansAdd) Run(ctx context.Context, g *globals) error {
@@ -61,11 +62,14 @@ func (c bansAdd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	length, err := config.ParseDuration(c.For)
-	if c.For != "0" && err != nil {
+	if err != nil || length == 0 && c.For != "0" {
 		return usage("--for %q: want a duration such as 24h or 7d, or 0", c.For)
 	}
 	if !gatehouse.Reason(c.Reason).Given() {
 		return usage("--reason is empty: say why")
+	}
+	if prefix.Addr().IsLoopback() {
+		return usage("%s is this machine, which is never banned", c.Address)
 	}
 	b := gateway.BanRequest{Prefix: prefix, Reason: gatehouse.Reason(c.Reason)}
 	if length > 0 {
@@ -76,7 +80,18 @@ func (c bansAdd) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer a.Close()
-	return a.Ban(ctx, b)
+	if err := a.Ban(ctx, b); err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(b)
+	}
+	until := "until it is removed"
+	if !b.Until.IsZero() {
+		until = "until " + b.Until.Local().Format("2006-01-02 15:04")
+	}
+	_, err = fmt.Fprintf(g.process.Stdout, "%s is banned %s.\n", address(prefix), until)
+	return err
 }
 
 type bansRemove struct {
@@ -93,7 +108,29 @@ func (c bansRemove) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer a.Close()
-	return a.Unban(ctx, prefix)
+	bans, err := a.Bans(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(bans, func(b gateway.Ban) bool { return b.Prefix == prefix }) {
+		return &exit{exitFindings, fmt.Errorf("%s is not banned: gatehouse bans list shows who is", address(prefix))}
+	}
+	if err := a.Unban(ctx, prefix); err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(map[string]netip.Prefix{"removed": prefix})
+	}
+	_, err = fmt.Fprintf(g.process.Stdout, "%s is banned no longer.\n", address(prefix))
+	return err
+}
+
+// address is a prefix as people write it: an address alone without its length.
+func address(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }
 
 func prefixOf(s string) (netip.Prefix, error) {

@@ -69,47 +69,11 @@ func usage(format string, args ...any) error {
 // findings is returned by a command whose output is what was found.
 func findings() error { return &exit{code: exitFindings} }
 
-// commands is the grammar: kong makes flags and help of it.
-type commands struct {
-	globals
-
-	Run     runCommand     `cmd:"" help:"Protect a backend."`
-	Demo    demoCommand    `cmd:"" help:"A vulnerable shop behind the gate, and bare; --attack tries everything on both."`
-	Init    initCommand    `cmd:"" help:"Write a commented gatehouse.yaml."`
-	Check   checkCommand   `cmd:"" help:"Check a configuration: every error at once, and facts about this machine."`
-	Layers  layersCommand  `cmd:"" help:"The ladder as configured: what each rung stops, its mode, its hits, and every bypass."`
-	Report  reportCommand  `cmd:"" help:"What was, and what would have been refused, by rule."`
-	Explain explainCommand `cmd:"" help:"One decision in words."`
-	Allow   allowCommand   `cmd:"" help:"Print the smallest entry that lets one refused request pass."`
-	Promote promoteCommand `cmd:"" help:"Print the line that changes a rung's mode, with what it would have refused."`
-	Events  eventsCommand  `cmd:"" help:"The security log."`
-	Bans    bansCommand    `cmd:"" help:"Banned addresses."`
-	Trust   trustCommand   `cmd:"" help:"Make this machine's browsers trust the gate's local authority."`
-	Version versionCommand `cmd:"" help:"The version."`
-}
-
-// globals are the flags that every command has.
-type globals struct {
-	Config   string `short:"c" placeholder:"FILE" help:"The configuration. Without it, gatehouse.yaml in the state folder, if there."`
-	State    string `placeholder:"DIR" env:"GATEHOUSE_STATE" help:"The state folder. Default: gatehouse in the XDG state folder."`
-	JSON     bool   `name:"json" help:"Print JSON."`
-	LogLevel string `enum:"debug,info,warn,error" default:"info" help:"What the gate says on standard error: debug, info, warn or error."`
-
-	process Process `kong:"-"`
-}
-
 // Main runs the command and returns its exit code.
 func Main(ctx context.Context, args []string, p Process) int {
 	var c commands
 	done := false
-	parser, err := kong.New(&c,
-		kong.Name("gatehouse"),
-		kong.Description("A security gate on each side of any backend."),
-		kong.Writers(p.Stdout, p.Stderr),
-		kong.Exit(func(int) { done = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
-		kong.BindTo(ctx, (*context.Context)(nil)),
-	)
+	parser, err := grammar(&c, kong.Writers(p.Stdout, p.Stderr), kong.Exit(func(int) { done = true }), kong.BindTo(ctx, (*context.Context)(nil)))
 	if err != nil {
 		fmt.Fprintln(p.Stderr, "gatehouse:", err)
 		return exitFailed
@@ -117,12 +81,16 @@ func Main(ctx context.Context, args []string, p Process) int {
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}
+	args, c.Run.backend = cutBackend(args)
 	parsed, err := parser.Parse(args)
 	if done { // --help has been printed
 		return exitDone
 	}
+	if err == nil && c.Run.backend != nil && parsed.Command() != "run" {
+		err = fmt.Errorf("nothing stands after -- but for gatehouse run")
+	}
 	if err != nil {
-		fmt.Fprintf(p.Stderr, "gatehouse: %s (gatehouse --help lists the commands)\n", oneLine(err))
+		fmt.Fprintf(p.Stderr, "gatehouse: %s\n", usageLine(err, parser))
 		return exitUsage
 	}
 	c.process = p
@@ -137,6 +105,9 @@ func report(p Process, err error) int {
 	var mistakes config.Errors
 	if errors.As(err, &mistakes) {
 		for _, m := range mistakes {
+			if m.File == "" { // a flag's value
+				fmt.Fprint(p.Stderr, "gatehouse: ")
+			}
 			fmt.Fprintln(p.Stderr, m)
 		}
 		return exitUsage

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
@@ -104,7 +105,7 @@ func (c demoCommand) start(ctx context.Context, g *globals) (d *demo, err error)
 		return d, err
 	}
 	state := filepath.Join(dir, "state")
-	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger()})
+	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger(slog.LevelWarn)})
 	if err != nil {
 		return d, err
 	}
@@ -146,8 +147,7 @@ func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
 	cfg.Network.Listen = []string{freeAddress(c.Listen)}
 	cfg.Modes = make(map[string]config.ModeSetting)
 	for _, rung := range c.Without {
-		_, _, fixed, known := gateway.RungInfo(rung)
-		if !known || fixed {
+		if _, _, fixed, known := gateway.RungInfo(rung); !known || fixed {
 			return nil, usage("--without %s: want one of %s", rung, strings.Join(gateway.RungNames(), ", "))
 		}
 		cfg.Modes[rung] = config.ModeSetting{Mode: gatehouse.Off, Reason: "demo --without"}
@@ -182,6 +182,9 @@ func trusting(ctx context.Context, state string) (*http.Client, error) {
 // introduce says where the shops are and what to try.
 func (d *demo) introduce(g *globals) error {
 	w := g.process.Stdout
+	if g.JSON {
+		return g.printJSON(map[string]string{"protected": d.protected.String(), "bare": d.bare.String()})
+	}
 	fmt.Fprintf(w, "A small shop with every hole an article on backend security warns of, twice:\n\n")
 	fmt.Fprintf(w, "  protected  %s   (its certificate is a local authority's: let the browser proceed)\n", g.paint(d.protected.String(), green))
 	fmt.Fprintf(w, "  bare       %s\n\n", g.paint(d.bare.String(), red))

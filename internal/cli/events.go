@@ -30,10 +30,10 @@ func (eventsTail) Run(ctx context.Context, g *globals) error {
 
 type eventsQuery struct {
 	Since   string `default:"24h" help:"How far back."`
-	Name    string `help:"One kind of event, such as malicious_csrf."`
-	Rung    string `help:"One rung."`
-	Outcome string `enum:",refused,observed,allowed" default:"" help:"refused, observed or allowed."`
-	Client  string `help:"One client's address."`
+	Name    string `placeholder:"EVENT" help:"One kind of event, such as malicious_csrf."`
+	Rung    string `placeholder:"RUNG" help:"One rung."`
+	Outcome string `placeholder:"WORD" help:"refused, observed or allowed."`
+	Client  string `placeholder:"ADDRESS" help:"One client's address."`
 	Limit   int    `default:"200" help:"The newest so many."`
 }
 
@@ -41,6 +41,14 @@ func (c eventsQuery) Run(ctx context.Context, g *globals) error {
 	since, err := config.ParseDuration(c.Since)
 	if err != nil {
 		return usage("--since %q: want a duration such as 24h or 7d", c.Since)
+	}
+	switch gatehouse.Outcome(c.Outcome) {
+	case "", gatehouse.Refused, gatehouse.Observed, gatehouse.Allowed:
+	default:
+		return usage("--outcome %q: want refused, observed or allowed", c.Outcome)
+	}
+	if err := knownRung(c.Rung); err != nil {
+		return err
 	}
 	a, err := g.admin(ctx, true)
 	if err != nil {
@@ -52,6 +60,10 @@ func (c eventsQuery) Run(ctx context.Context, g *globals) error {
 		Outcome: gatehouse.Outcome(c.Outcome), Client: c.Client, Limit: c.Limit, Reverse: true,
 	})
 	if err != nil {
+		return err
+	}
+	if len(found) == 0 && !g.JSON {
+		_, err := fmt.Fprintf(g.process.Stdout, "No such event in the last %s.\n", c.Since)
 		return err
 	}
 	for i := len(found) - 1; i >= 0; i-- {

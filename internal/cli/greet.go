@@ -10,13 +10,19 @@ import (
 )
 
 // greet says what runs, what it does about attacks, and what to do next.
-func (g *globals) greet(gate *gateway.Gate, addresses []string) {
+func (g *globals) greet(ctx context.Context, gate *gateway.Gate, addresses []string, startsBackend bool) {
 	w := g.process.Stderr
-	l, err := gate.Layers(context.Background())
+	l, err := gate.Layers(ctx)
 	if err != nil {
 		return
 	}
 	fmt.Fprintf(w, "gatehouse: %s → %s\n", g.paint(strings.Join(addresses, ", "), bold), l.Upstream)
+	line := func(name, words string, st style) {
+		fmt.Fprintf(w, "  %s  %s\n", g.paint(fmt.Sprintf("%-11s", name), st), words)
+	}
+	if why := gate.NotReady(ctx); why != "" && !startsBackend {
+		line("backend", why+" yet: clients get 502 until it does", yellow)
+	}
 	byMode := make(map[string][]string)
 	for _, r := range l.Rungs {
 		if r.Mode != "fixed" {
@@ -24,18 +30,18 @@ func (g *globals) greet(gate *gateway.Gate, addresses []string) {
 		}
 	}
 	if l.Observe {
-		fmt.Fprintln(w, "  --observe     everything is decided and recorded, nothing is refused")
+		line("observed", "everything: --observe decides and records, and refuses nothing", yellow)
 	} else {
-		fmt.Fprintf(w, "  enforced      %s\n", strings.Join(byMode["enforce"], ", "))
+		line("enforced", strings.Join(byMode["enforce"], ", "), green)
+		if names := byMode["observe"]; len(names) > 0 {
+			line("observed", strings.Join(names, ", ")+" (gatehouse report, then gatehouse promote RUNG)", yellow)
+		}
 	}
-	if names := byMode["observe"]; len(names) > 0 {
-		fmt.Fprintf(w, "  observed      %s (gatehouse report, then gatehouse promote RUNG)\n", strings.Join(names, ", "))
-	}
-	for _, c := range l.Certificates {
-		fmt.Fprintf(w, "  certificate   %s\n", c)
+	for i, c := range l.Certificates {
+		line([]string{"tls", ""}[min(i, 1)], c, "")
 	}
 	for _, b := range l.Bypasses {
-		fmt.Fprintf(w, "  %s  %s: %s\n", g.paint("bypass      ", yellow), b.What, b.Reason)
+		line("bypass", fmt.Sprintf("%s: %s", b.What, b.Reason), yellow)
 	}
 	fmt.Fprintln(w, "  gatehouse layers shows each rung; Ctrl-C drains and stops")
 }

@@ -34,12 +34,18 @@ func (c initCommand) Run(g *globals) error {
 	if errors.Is(err, fs.ErrExist) {
 		return usage("%s is there already: --force writes over it", path)
 	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("writing %s: its folder does not exist: create it", path)
+	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, errors.Unwrap(err))
 	}
 	_, err = f.Write(config.Commented(cfg))
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if g.JSON {
+		return g.printJSON(map[string]string{"file": path})
 	}
 	_, err = fmt.Fprintf(g.process.Stdout, "%s is written. Every key is in it, as a comment; then:\n  gatehouse check -c %s\n  gatehouse run -c %s\n", path, path, path)
 	return err

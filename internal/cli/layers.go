@@ -70,8 +70,11 @@ func (g *globals) printLayers(l gateway.Layers, running, why bool) error {
 	for _, a := range l.Listening {
 		fmt.Fprintf(w, "%s → %s\n", a, l.Upstream)
 	}
-	for _, c := range l.Certificates {
-		fmt.Fprintf(w, "certificate: %s\n", c)
+	if l.Config != "" {
+		fmt.Fprintf(w, "config  %s\n", l.Config)
+	}
+	for i, c := range l.Certificates {
+		fmt.Fprintf(w, "%-6s  %s\n", []string{"tls", ""}[min(i, 1)], c)
 	}
 	current := ""
 	for _, r := range l.Rungs {
@@ -102,7 +105,7 @@ func (g *globals) printRung(r gateway.RungLine, why bool) {
 		}
 	}
 	if n := r.Refused + r.Observed + r.Allowed; n > 0 {
-		fmt.Fprintf(w, "      hits    %d refused, %d would have been, %d allowed; last %s\n", r.Refused, r.Observed, r.Allowed, ago(r.Last, time.Now()))
+		fmt.Fprintf(w, "      hits    %d refused, %d would have been, %d allowed since the start; last %s\n", r.Refused, r.Observed, r.Allowed, ago(r.Last, time.Now()))
 	}
 	if r.Change != "" {
 		fmt.Fprintf(w, "      change  %s\n", g.paint(r.Change, faint))
@@ -133,7 +136,11 @@ func (g *globals) printAllow(lines []gateway.AllowLine) error {
 		if !e.Expires.IsZero() {
 			expires = e.Expires.Format(time.DateOnly)
 		}
-		t.add(e.ID, e.State, fmt.Sprint(e.Hits), ago(e.Last, now), ago(e.Since, now), expires)
+		since := "-"
+		if !e.Since.IsZero() {
+			since = ago(e.Since, now)
+		}
+		t.add(e.ID, e.State, fmt.Sprint(e.Hits), ago(e.Last, now), since, expires)
 		t.paintLast(func(column int, cell string) string {
 			if column == 1 && cell != "used" {
 				return g.paint(cell, yellow)

@@ -28,7 +28,7 @@ const (
 
 // paint colours s on a terminal, and leaves it alone elsewhere.
 func (g *globals) paint(s string, st style) string {
-	if _, no := g.process.LookupEnv("NO_COLOR"); no || !g.process.Terminal || s == "" {
+	if _, no := g.process.LookupEnv("NO_COLOR"); no || !g.process.Terminal || s == "" || st == "" {
 		return s
 	}
 	return "\x1b[" + string(st) + "m" + s + "\x1b[0m"

@@ -11,66 +11,115 @@ import (
 )
 
 type promoteCommand struct {
-	Rung   string `arg:"" help:"The rung, such as input."`
-	To     string `enum:"enforce,observe,off" default:"enforce" help:"The mode: enforce, observe or off."`
-	Reason string `help:"Why; off needs one."`
+	Rung   string `arg:"" help:"The rung, such as input; or a rule of it, such as input/bomb."`
+	To     string `enum:"enforce,observe,off" default:"enforce" placeholder:"MODE" help:"The mode: enforce, observe or off. Default: enforce."`
+	Reason string `placeholder:"WORDS" help:"Why; off needs one."`
 }
 
 // promoteSince is how far back promote looks for what a rung would refuse.
 const promoteSince = 30 * 24 * time.Hour
 
-func (c promoteCommand) Run(ctx context.Context, g *globals) error {
-	rung, rule := c.Rung, ""
-	_, _, fixed, ok := gateway.RungInfo(rung)
-	if !ok {
-		if i := strings.LastIndex(c.Rung, "/"); i > 0 {
-			rung, rule = c.Rung[:i], c.Rung[i+1:]
-			_, _, fixed, ok = gateway.RungInfo(rung)
-		}
-	}
-	if !ok {
-		return usage("there is no rung %q: gatehouse layers lists them", c.Rung)
-	}
-	if fixed {
-		return usage("%s has no mode: the gate can't do without it", rung)
-	}
-	line := fmt.Sprintf("  %s: %s\n", c.Rung, c.To)
-	if c.To == "off" {
-		if !gatehouse.Reason(c.Reason).Given() {
-			return usage("--to off needs --reason \"…\": it stands in layers and in the events")
-		}
-		line = fmt.Sprintf("  %s: {mode: off, reason: %q}\n", c.Rung, c.Reason)
-	}
-	w := g.process.Stdout
-	fmt.Fprintf(w, "# paste under modes: in gatehouse.yaml; a running gate reads it at once\nmodes:\n%s", line)
-	if c.To != "enforce" {
-		return nil
-	}
-	lines, err := g.reportLines(ctx, gateway.ReportQuery{Since: time.Now().Add(-promoteSince), Rung: rung})
-	if err != nil {
-		_, err = fmt.Fprintf(w, "\n# Nothing is known of what it would refuse: %s\n", oneLine(err))
-		return err
-	}
-	return g.wouldRefuse(c.Rung, rule, lines)
+// A promotion is what promote prints.
+type promotion struct {
+	Name   string           `json:"name"`
+	Mode   string           `json:"mode"`
+	Reason gatehouse.Reason `json:"reason,omitempty"`
+	// Now is the mode that it is in.
+	Now string `json:"now,omitempty"`
+	// WouldRefuse is what passed in the last 30 days and would not have.
+	WouldRefuse []gateway.ReportLine `json:"would_refuse,omitempty"`
+	// Unknown says why that is not known.
+	Unknown string `json:"unknown,omitempty"`
 }
 
-// wouldRefuse says what enforcing would have refused.
-func (g *globals) wouldRefuse(name, rule string, lines []gateway.ReportLine) error {
-	var requests uint64
-	var observed []gateway.ReportLine
-	for _, l := range lines {
-		if l.Outcome == gatehouse.Observed && (rule == "" || l.Rule == rule) {
-			requests += l.Requests
-			observed = append(observed, l)
+func (c promoteCommand) Run(ctx context.Context, g *globals) error {
+	rung, rule, err := splitRung(c.Rung)
+	if err != nil {
+		return err
+	}
+	p := promotion{Name: c.Rung, Mode: c.To, Reason: gatehouse.Reason(c.Reason)}
+	if c.To == "off" && !p.Reason.Given() {
+		return usage("--to off needs --reason \"…\": it stands in layers and in the events")
+	}
+	if l, _, err := g.layers(ctx); err == nil {
+		p.Now = modeIn(l, rung, rule)
+	}
+	if c.To == "enforce" {
+		lines, err := g.reportLines(ctx, gateway.ReportQuery{Since: time.Now().Add(-promoteSince), Rung: rung})
+		if err != nil {
+			p.Unknown = oneLine(err)
+		}
+		for _, l := range lines {
+			if l.Outcome == gatehouse.Observed && (rule == "" || l.Rule == rule) {
+				p.WouldRefuse = append(p.WouldRefuse, l)
+			}
 		}
 	}
+	if g.JSON {
+		return g.printJSON(p)
+	}
+	return g.printPromotion(ctx, p)
+}
+
+// splitRung takes rung/rule apart; the rule is empty where a rung is named.
+func splitRung(name string) (rung, rule string, err error) {
+	rung = name
+	_, _, fixed, ok := gateway.RungInfo(rung)
+	if i := strings.LastIndex(name, "/"); !ok && i > 0 && i < len(name)-1 {
+		rung, rule = name[:i], name[i+1:]
+		_, _, fixed, ok = gateway.RungInfo(rung)
+	}
+	switch {
+	case !ok:
+		return "", "", noRung(name)
+	case fixed:
+		return "", "", usage("%s has no mode: the gate can't do without it", rung)
+	}
+	return rung, rule, nil
+}
+
+// modeIn is the mode of a rung, or of a rule of it.
+func modeIn(l gateway.Layers, rung, rule string) string {
+	for _, line := range l.Rungs {
+		if line.Name != rung {
+			continue
+		}
+		if mode, ok := line.Rules[rule]; ok {
+			return mode
+		}
+		return line.Mode
+	}
+	return ""
+}
+
+func (g *globals) printPromotion(ctx context.Context, p promotion) error {
 	w := g.process.Stdout
+	if p.Now == p.Mode {
+		fmt.Fprintf(w, "# %s is in %s already; this line would keep it there.\n", p.Name, p.Mode)
+	}
+	g.toPaste(ctx, "modes")
+	if p.Mode == "off" {
+		_, err := fmt.Fprintf(w, "  %s: {mode: off, reason: %q}\n", p.Name, p.Reason)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "  %s: %s\n", p.Name, p.Mode)
+	if p.Mode != "enforce" {
+		return err
+	}
+	if p.Unknown != "" {
+		_, err := fmt.Fprintf(w, "\n# What it would have refused is not known: %s\n", p.Unknown)
+		return err
+	}
+	var requests uint64
+	for _, l := range p.WouldRefuse {
+		requests += l.Requests
+	}
 	if requests == 0 {
-		_, err := fmt.Fprintf(w, "\n# In the last 30 days %s would have refused nothing that passed.\n", name)
+		_, err := fmt.Fprintf(w, "\n# In the last 30 days it let nothing pass that it would refuse.\n")
 		return err
 	}
 	fmt.Fprintf(w, "\n# In the last 30 days this would have refused %s:\n", plural(requests, "request"))
-	for _, l := range observed {
+	for _, l := range p.WouldRefuse {
 		fmt.Fprintf(w, "#   %d from %s  %s  %s %s  (gatehouse explain %s)\n",
 			l.Requests, plural(l.Clients, "client"), l.Rule, l.Route, l.Field, l.Example)
 	}

@@ -15,13 +15,16 @@ import (
 
 type reportCommand struct {
 	Since string `default:"7d" help:"How far back."`
-	Rung  string `help:"One rung alone."`
+	Rung  string `placeholder:"RUNG" help:"One rung alone."`
 }
 
 func (c reportCommand) Run(ctx context.Context, g *globals) error {
 	since, err := config.ParseDuration(c.Since)
 	if err != nil {
 		return usage("--since %q: want a duration such as 7d or 12h", c.Since)
+	}
+	if err := knownRung(c.Rung); err != nil {
+		return err
 	}
 	lines, err := g.reportLines(ctx, gateway.ReportQuery{Since: time.Now().Add(-since.Std()), Rung: c.Rung})
 	if err != nil {

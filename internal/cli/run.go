@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/gatehousehq/gatehouse/internal/config"
@@ -17,7 +19,17 @@ type runCommand struct {
 	Upstream string   `placeholder:"URL" help:"The backend, such as http://127.0.0.1:3000. No configuration file is needed."`
 	Listen   []string `placeholder:"ADDRESS" help:"Where clients connect, instead of network.listen, such as :8443."`
 	Observe  bool     `help:"Decide and record everything, refuse nothing."`
-	Command  []string `arg:"" optional:"" name:"command" passthrough:"" help:"After --: the command that starts the backend."`
+
+	// backend is the command after --, and nil without one: see cutBackend.
+	backend []string
+}
+
+// Help is the rest of run --help.
+func (runCommand) Help() string {
+	return "gatehouse run … -- COMMAND ARGS starts the backend too. It is sent SIGTERM after the requests under way " +
+		"have been answered, and when it ends by itself the gate ends with it.\n\n" +
+		"With the environment's PORT, and no configuration file, the gate listens there for plain HTTP, as platforms " +
+		"that end TLS before it want."
 }
 
 func (c runCommand) Run(ctx context.Context, g *globals) error {
@@ -33,19 +45,17 @@ func (c runCommand) Run(ctx context.Context, g *globals) error {
 	for _, w := range cfg.Warnings {
 		fmt.Fprintln(g.process.Stderr, w)
 	}
-	logger := g.logger()
+	logger := g.logger(slog.LevelInfo)
 	o := gateway.Options{
 		Config: cfg, State: dir, Observe: c.Observe, Version: version(), Logger: logger,
 		Stdout: g.process.Stdout,
 	}
-	if cfg.File != "" {
-		o.Load = load
-	}
+	o.Load = load
 	gate, err := gateway.New(o)
 	if err != nil {
 		return err
 	}
-	return errors.Join(c.serve(ctx, g, gate, cfg, logger), gate.Close())
+	return errors.Join(c.serve(ctx, g, gate, dir, cfg, logger), gate.Close())
 }
 
 // load reads the configuration, or makes the one of a run without a file.
@@ -79,29 +89,29 @@ func (c runCommand) load(g *globals) (*config.Config, error) {
 	return cfg, cfg.Validate(o)
 }
 
-func (c runCommand) serve(ctx context.Context, g *globals, gate *gateway.Gate, cfg *config.Config, logger *slog.Logger) error {
+func (c runCommand) serve(ctx context.Context, g *globals, gate *gateway.Gate, dir string, cfg *config.Config, logger *slog.Logger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	backend, err := startBackend(ctx, c.Command, g.process, func(err error) { cancel(err) })
+	backend, err := startBackend(ctx, c.backend, g.process, func(err error) { cancel(err) })
 	if err != nil {
 		return err
 	}
 	defer backend.stop()
-	stopReload := g.watch(ctx, gate, cfg, logger)
+	stopReload := g.watch(ctx, gate, dir, cfg, logger)
 	defer stopReload()
-	err = gate.Run(ctx, func(addresses []string) { g.greet(gate, addresses) })
+	err = gate.Run(ctx, func(addresses []string) { g.greet(ctx, gate, addresses, c.backend != nil) })
 	if ended := new(backendEnded); errors.As(context.Cause(ctx), &ended) {
-		err = errors.Join(err, &exit{exitFailed, ended})
+		return errors.Join(&exit{exitFailed, ended}, err)
 	}
 	return err
 }
 
 // watch has the gate read its configuration again when the file changes, and on
-// SIGHUP. What is returned stops it.
-func (g *globals) watch(ctx context.Context, gate *gateway.Gate, cfg *config.Config, logger *slog.Logger) (stop func()) {
-	if cfg.File == "" {
-		return func() {}
-	}
+// SIGHUP. Without a file it waits for one in the state folder, so that what allow
+// and promote print can be put there. What is returned stops it.
+func (g *globals) watch(ctx context.Context, gate *gateway.Gate, dir string, cfg *config.Config, logger *slog.Logger) (stop func()) {
+	watched := *cfg
+	watched.File = cmp.Or(cfg.File, filepath.Join(dir, configName))
 	ctx, cancel := context.WithCancel(ctx)
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
@@ -111,7 +121,7 @@ func (g *globals) watch(ctx context.Context, gate *gateway.Gate, cfg *config.Con
 			logger.Error("the configuration was refused; the running one stays", "error", oneLine(err))
 			return
 		}
-		logger.Info("configuration read again", "file", cfg.File)
+		logger.Info("configuration read again", "file", watched.File)
 	}
 	go func() {
 		defer func() { done <- struct{}{} }()
@@ -126,7 +136,7 @@ func (g *globals) watch(ctx context.Context, gate *gateway.Gate, cfg *config.Con
 	}()
 	go func() {
 		defer func() { done <- struct{}{} }()
-		if err := config.Watch(ctx, cfg, again); err != nil && ctx.Err() == nil {
+		if err := config.Watch(ctx, &watched, again); err != nil && ctx.Err() == nil {
 			logger.Warn("changes of the configuration are not noticed; send SIGHUP after one", "error", err)
 		}
 	}()
@@ -138,8 +148,12 @@ func (g *globals) watch(ctx context.Context, gate *gateway.Gate, cfg *config.Con
 	}
 }
 
-func (g *globals) logger() *slog.Logger {
+// logger says what is at least as urgent as --log-level, and as least.
+func (g *globals) logger(least slog.Level) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(g.LogLevel)) // kong has checked it
+	if level != slog.LevelDebug {
+		level = max(level, least)
+	}
 	return slog.New(slog.NewTextHandler(g.process.Stderr, &slog.HandlerOptions{Level: level}))
 }

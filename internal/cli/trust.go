@@ -26,6 +26,9 @@ func (g *globals) trust(ctx context.Context, install bool) error {
 		return err
 	}
 	lines, err := gateway.Trust(ctx, dir, install)
+	if g.JSON && err == nil {
+		return g.printJSON(map[string]any{"done": lines})
+	}
 	for _, line := range lines {
 		fmt.Fprintln(g.process.Stdout, line)
 	}
