@@ -235,7 +235,7 @@ func TestSysCrash_RealPanic_ShowsWhereButNoInput(t *testing.T) {
 		"error":   func() { panic(fmt.Errorf("parsing %s", canary)) },
 		"value":   func() { panic(struct{ s string }{canary}) },
 		"runtime": func() { _ = []int{}[len(canary)] },
-		"map":     func() { var m map[any]int; m[[]string{canary}] = 1 },
+		"map":     func() { map[any]int{}[[]string{canary}] = 1 },
 	} {
 		e := crash(f)
 		if line := lineOf(t, e); strings.Contains(line, canary) || !strings.Contains(e.Detail["stack"], "events_test.go:") {

@@ -229,8 +229,6 @@ type syslogLink struct {
 	gone chan struct{}
 }
 
-var errEnded = errors.New("the server ended the connection")
-
 func (l *syslogLink) write(ctx context.Context, message []byte) error {
 	if l.conn != nil && l.framing == counted {
 		select {
