@@ -74,6 +74,7 @@ func run(ctx context.Context, o options) error {
 	if err := o.fill(dir); err != nil {
 		return err
 	}
+	busy := loadAverage() // before building and warming up add to it
 	b, err := newBench(ctx, dir)
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func run(ctx context.Context, o options) error {
 	if o.hold {
 		return b.hold(ctx, peers, o)
 	}
-	r := report{options: o, machine: describeMachine(), versions: map[string]string{}}
+	r := report{options: o, machine: describeMachine(), busy: busy, versions: map[string]string{}}
 	for _, p := range peers {
 		r.peers = append(r.peers, p.name)
 		r.versions[p.name] = p.version(p.program)

@@ -23,8 +23,8 @@ type peer struct {
 }
 
 // plain is the peer that others are compared with. It makes a copy buffer of 32
-// KiB for each answer, which a small heap pays with frequent collections; pooled
-// is the same program without that, and so the harder comparison.
+// KiB for each answer; pooled is the same program without that, and so the harder
+// comparison.
 const (
 	plain  = "plain Go proxy"
 	pooled = "plain Go proxy, buffers pooled"

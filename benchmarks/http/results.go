@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -21,6 +22,7 @@ const (
 type report struct {
 	options
 	machine string
+	busy    float64 // the load average before the start
 	peers   []string
 	// versions, turns and memory are by peer.
 	versions map[string]string
@@ -47,19 +49,22 @@ func describeMachine() string {
 	if set := os.Getenv("GOGC"); set != "" {
 		collector = "; GOGC=" + set + " for every Go process"
 	}
-	return fmt.Sprintf("%s, %d cores shared by load, proxy and backend; %s%s; Linux %s; %s; load average before the start %s",
-		model, runtime.NumCPU(), runtime.Version(), collector, bytes.TrimSpace(kernel), time.Now().UTC().Format(time.DateOnly), loadAverage())
+	return fmt.Sprintf("%s, %d cores shared by load, proxy and backend; %s%s; Linux %s; %s",
+		model, runtime.NumCPU(), runtime.Version(), collector, bytes.TrimSpace(kernel), time.Now().UTC().Format(time.DateOnly))
 }
 
-// loadAverage is of the last minute; well above zero means that others worked
-// on the machine at the same time, and that the figures are the worse for it.
-func loadAverage() string {
+// loadAverage is of the last minute; zero where it cannot be read.
+func loadAverage() float64 {
 	text, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
-		return "unknown"
+		return 0
 	}
 	first, _, _ := strings.Cut(string(text), " ")
-	return first
+	load, err := strconv.ParseFloat(first, 64)
+	if err != nil {
+		return 0
+	}
+	return load
 }
 
 func median(values []float64) float64 {
@@ -81,20 +86,37 @@ func medianOf(turns []turn, of func(turn) float64) float64 {
 
 // ratio is the median over the rounds of what name took against what to took.
 func (r *report) ratio(name, to string, of func(turn) float64) (float64, bool) {
-	base := r.turns[to]
-	if len(base) == 0 || len(base) != len(r.turns[name]) {
+	values := r.ratios(name, to, of)
+	if len(values) == 0 {
 		return 0, false
 	}
-	var values []float64
+	return median(values), true
+}
+
+// ratios are one a round; none where one of the two was not measured.
+func (r *report) ratios(name, to string, of func(turn) float64) (values []float64) {
+	base := r.turns[to]
+	if len(base) != len(r.turns[name]) {
+		return nil
+	}
 	for i, t := range r.turns[name] {
 		values = append(values, of(t)/of(base[i]))
 	}
-	return median(values), true
+	return values
+}
+
+// spread says how far apart the rounds were.
+func (r *report) spread(to string) string {
+	values := r.ratios(ours, to, turn.cost)
+	return fmt.Sprintf("%.2f to %.2f by round", slices.Min(values), slices.Max(values))
 }
 
 func (r *report) markdown() string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n\n", r.machine)
+	if r.busy > 0.5 {
+		fmt.Fprintf(&out, "Other work ran on the machine (load average %.2f before the start): rounds differ, and these figures give an order of magnitude.\n\n", r.busy)
+	}
 	for _, name := range r.peers {
 		fmt.Fprintf(&out, "- %s: %s\n", name, r.versions[name])
 	}
@@ -118,16 +140,16 @@ func (r *report) loadTable(out *strings.Builder) {
 			medianOf(turns, func(t turn) float64 { return float64(t.P50) / 1000 }), medianOf(turns, func(t turn) float64 { return float64(t.P99) / 1000 }))
 	}
 	if ratio, ok := r.ratio(ours, plain, turn.cost); ok {
-		fmt.Fprintf(out, "\nAsked: at most %.2f times the plain Go proxy's CPU. Measured: %.2f, %s.\n", askedRatio, ratio, verdict(ratio <= askedRatio))
+		fmt.Fprintf(out, "\nAsked: at most %.2f times the plain Go proxy's CPU. Measured: %.2f (%s), %s.\n", askedRatio, ratio, r.spread(plain), verdict(ratio <= askedRatio))
 	}
 	if ratio, ok := r.ratio(ours, pooled, turn.cost); ok {
-		fmt.Fprintf(out, pooledNote, ratio)
+		fmt.Fprintf(out, pooledNote, ratio, r.spread(pooled))
 	}
 }
 
 // pooledNote keeps a reader from taking the ratio above for the rungs' cost.
 const pooledNote = `
-That is not what the rungs cost. The plain proxy makes a copy buffer for each answer and keeps a small heap, so it collects garbage often, which Gatehouse does not. Against the same proxy with its buffers pooled, Gatehouse takes %.2f times the CPU; its larger heap still helps it there.
+That is not what the rungs cost: the plain proxy makes a copy buffer of 32 KiB for each answer, and Gatehouse uses its buffers again. Against the same proxy with its buffers pooled, Gatehouse takes %.2f times the CPU (%s).
 `
 
 func verdict(met bool) string {

@@ -29,7 +29,7 @@ func TestReport_MissedAskIsSaid(t *testing.T) {
 		return []turn{{Requests: 1, Seconds: 1, CPU: time.Duration(micros) * time.Microsecond}}
 	}
 	r := report{peers: []string{plain, ours}, turns: map[string][]turn{plain: one(100), ours: one(136)}}
-	if text := r.markdown(); !strings.Contains(text, "Measured: 1.36, **missed**") {
+	if text := r.markdown(); !strings.Contains(text, "Measured: 1.36 (1.36 to 1.36 by round), **missed**") {
 		t.Errorf("says:\n%s", text)
 	}
 }
