@@ -110,6 +110,7 @@ func (g *Gate) open(o Options) error {
 	so := sink.Options{
 		File: e.File, MaxSize: int64(e.MaxSize), Files: e.Files, Syslog: e.Syslog,
 		Store: g.store, Keep: e.Keep.Std(), Now: o.Now, Logger: o.Logger,
+		DropOldest: o.State == "" || o.Config.Store.Durable == "memory",
 	}
 	if e.Stdout {
 		so.Stdout = o.Stdout
