@@ -86,7 +86,11 @@ func (r *reader) checkFile(key, path string) {
 	case path == "" || r.options.AllowMissingSecrets:
 	default:
 		if _, err := r.options.ReadFile(path); err != nil {
-			r.fail(key, r.quote(key, path)+" cannot be read: "+reason(err), "")
+			hint := ""
+			if m := r.marks[key]; m.raw != path && !m.replaced && m.raw != "" {
+				hint = "looked for " + path
+			}
+			r.fail(key, r.quote(key, path)+" cannot be read: "+reason(err), hint)
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 )
 
 // An Error is one thing wrong with a configuration.
@@ -37,6 +39,20 @@ func (e *Error) Error() string {
 	b.WriteString(e.Words)
 	if e.Hint != "" {
 		b.WriteString("; " + e.Hint)
+	}
+	return printable(b.String())
+}
+
+// printable escapes what would break the line, or be taken by a terminal for
+// more than text: keys and references are quoted as they stand in the file.
+func printable(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if unicode.IsPrint(c) {
+			b.WriteRune(c)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(c), "'"))
+		}
 	}
 	return b.String()
 }

@@ -2,7 +2,6 @@ package config
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -37,6 +37,9 @@ type Options struct {
 	Rungs []string
 	// Upstream stands in for the key (run --upstream), and wins over it.
 	Upstream string
+
+	// stat tells who may read a file; nil where ReadFile is not ours.
+	stat func(string) (fs.FileInfo, error)
 }
 
 // Load reads the configuration at path. What is wrong with it is an [Errors].
@@ -63,7 +66,12 @@ func Parse(name string, data []byte, o Options) (*Config, error) {
 	if !r.broken {
 		r.check(c)
 	}
-	return r.finish(c)
+	if err := r.failure(); err != nil {
+		return nil, err
+	}
+	sortByPlace(r.warnings)
+	c.SecretFiles, c.Warnings = r.secretFiles, r.warnings
+	return c, nil
 }
 
 // Validate checks a configuration that was not read from a file, or was
@@ -72,21 +80,25 @@ func (c *Config) Validate(o Options) error {
 	r := &reader{options: o.withDefaults(), marks: map[string]mark{}}
 	r.neededValues("", reflect.ValueOf(c).Elem())
 	r.check(c)
-	_, err := r.finish(c)
-	return err
+	for _, w := range r.warnings {
+		// What Parse warned of has its line.
+		if !slices.ContainsFunc(c.Warnings, func(old *Error) bool { return old.Key == w.Key && old.Words == w.Words }) {
+			c.Warnings = append(c.Warnings, w)
+		}
+	}
+	return r.failure()
 }
 
-func (r *reader) finish(c *Config) (*Config, error) {
-	sortByPlace(r.warnings)
+// failure is all errors, or nil.
+func (r *reader) failure() error {
 	if len(r.errs) == 0 {
-		c.SecretFiles, c.Warnings = r.secretFiles, r.warnings
-		return c, nil
+		return nil
 	}
 	sortByPlace(r.errs)
 	if more := len(r.errs) - maxErrors; more > 0 {
 		r.errs = append(r.errs[:maxErrors], &Error{File: r.name, Words: fmt.Sprintf("and %d errors more", more)})
 	}
-	return nil, Errors(r.errs)
+	return Errors(r.errs)
 }
 
 func (o Options) withDefaults() Options {
@@ -94,7 +106,7 @@ func (o Options) withDefaults() Options {
 		o.LookupEnv = os.LookupEnv
 	}
 	if o.ReadFile == nil {
-		o.ReadFile = readRegular
+		o.ReadFile, o.stat = readRegular, os.Stat
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -175,6 +187,9 @@ func (r *reader) given(key string) bool {
 
 // at is an error about key, placed at it or at the nearest section above it.
 func (r *reader) at(key, words, hint string) *Error {
+	if key == "upstream" && r.options.Upstream != "" {
+		return &Error{Key: "--upstream", Words: words, Hint: hint}
+	}
 	e := &Error{File: r.name, Key: shorten(key, 120), Words: words, Hint: hint}
 	for k := key; k != ""; k = parent(k) {
 		if m, ok := r.marks[k]; ok && m.line > 0 {
@@ -232,15 +247,12 @@ func parent(key string) string {
 	return ""
 }
 
+// under is the path of a key in a section; "" is the whole file.
 func under(section, key string) string {
-	return cmp.Or(section, "") + dot(section) + key
-}
-
-func dot(section string) string {
 	if section == "" {
-		return ""
+		return key
 	}
-	return "."
+	return section + "." + key
 }
 
 func item(list string, i int) string { return fmt.Sprintf("%s[%d]", list, i) }

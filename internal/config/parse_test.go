@@ -239,8 +239,8 @@ func TestParse_UpstreamOption_WinsOverTheKey(t *testing.T) {
 		}
 	}
 	o.Upstream = "bogus"
-	if _, err := Parse("f", nil, o); err == nil {
-		t.Error("a flag that is no address was accepted")
+	if _, err := Parse("f", nil, o); err == nil || err.Error() != `--upstream: "bogus" is not a backend's address; write http://host:port, https://host:port or unix:/path` {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -259,6 +259,30 @@ func TestValidate_WithoutAFile_NamesTheKeyAlone(t *testing.T) {
 	}
 	c.Network.Listen = []string{"443"}
 	if err := c.Validate(testOptions()); err == nil || err.Error() != `network.listen[0]: "443" is not an address to listen on; write ":443"` {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestValidate_OfWhatWasParsed_KeepsWarningsAndFiles(t *testing.T) {
+	c, lines := parse(t, "network: {private: {listen: ':9', token: '${file:/run/token}'}}\ntransport: {ended_by: trusted_proxy}\n")
+	if lines != nil || len(c.Warnings) != 1 || len(c.SecretFiles) != 1 {
+		t.Fatalf("got %v, %+v", lines, c)
+	}
+	if err := c.Validate(testOptions()); err != nil || len(c.Warnings) != 1 || c.Warnings[0].Line != 3 || len(c.SecretFiles) != 1 {
+		t.Errorf("got %v, %+v", err, c)
+	}
+}
+
+func TestParse_ControlCharactersInAKey_AreEscaped(t *testing.T) {
+	_, lines := parse(t, `"a\nb\e[31m": 1`+"\nsite: \"${a\\nb}\"")
+	if len(lines) != 2 || !strings.Contains(lines[0], `a\nb\x1b[31m: unknown key`) || !strings.Contains(lines[1], `${a\nb} is not a reference`) {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestParse_RelativeFileThatIsNotThere_SaysWhereItWasLookedFor(t *testing.T) {
+	_, err := Parse("/etc/gatehouse/gatehouse.yaml", []byte("upstream: https://x\ntransport: {upstream: {ca: ca.pem}}"), testOptions())
+	if err == nil || err.Error() != `/etc/gatehouse/gatehouse.yaml:2:24: transport.upstream.ca: "ca.pem" cannot be read: file does not exist; looked for /etc/gatehouse/ca.pem` {
 		t.Errorf("got %v", err)
 	}
 }

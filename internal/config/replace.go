@@ -1,9 +1,6 @@
 package config
 
-import (
-	"os"
-	"strings"
-)
+import "strings"
 
 // replace puts in what references in text lead to: ${env:NAME} a variable of
 // the environment, ${file:/path} a file's text without the line's end. "$${"
@@ -73,8 +70,10 @@ func (r *reader) lookupFile(key, shown, path string, secret bool) (string, bool)
 		r.missing(key, shown+" is empty", "")
 		return "", false
 	}
-	if info, err := os.Stat(path); secret && err == nil && info.Mode().Perm()&0o004 != 0 {
-		r.warn(key, shown+" may be read by every user of this machine", "chmod o-r "+path)
+	if secret && r.options.stat != nil {
+		if info, err := r.options.stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {
+			r.warn(key, shown+" may be read by every user of this machine", "chmod o-r "+path)
+		}
 	}
 	return value, true
 }

@@ -38,17 +38,30 @@ func (r *reader) source(data []byte) ast.Node {
 	if !r.plainText(data) {
 		return nil
 	}
-	tokens := lexer.Tokenize(string(data))
-	if !r.bounded(tokens) {
-		return nil
-	}
-	// Duplicate keys are found by config, which goes on to the next error.
-	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+	file, err := r.parse(string(data))
 	if err != nil {
 		r.yamlError(err)
+	}
+	if file == nil || err != nil {
 		return nil
 	}
 	return r.document(file)
+}
+
+// parse gives no file where it reported why. A panic of the parser is an error
+// like any other: a file that is being edited must not end a running gate.
+func (r *reader) parse(text string) (file *ast.File, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			file, err = nil, fmt.Errorf("the YAML parser failed: %v", v)
+		}
+	}()
+	tokens := lexer.Tokenize(text)
+	if !r.bounded(tokens) {
+		return nil, nil
+	}
+	// Duplicate keys are found by section, which goes on to the next error.
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
 func (r *reader) syntax(line, column int, words, hint string) {

@@ -137,6 +137,15 @@ func TestWatch_SecretFile_IsWatchedEvenBeforeItExists(t *testing.T) {
 	none(t, changes)
 }
 
+func TestWatch_ReferenceInAComment_IsNotWatched(t *testing.T) {
+	dir, secrets := t.TempDir(), t.TempDir()
+	path, secret := filepath.Join(dir, "gatehouse.yaml"), filepath.Join(secrets, "token")
+	write(t, path, "a: 1\n  #token: ${file:"+secret+"}\n")
+	changes := watching(t, path, 50*time.Millisecond)
+	write(t, secret, "one")
+	none(t, changes)
+}
+
 func TestWatch_LinkIntoAnotherFolder_IsFollowed(t *testing.T) {
 	dir, other := t.TempDir(), t.TempDir()
 	path, target := filepath.Join(dir, "gatehouse.yaml"), filepath.Join(other, "real.yaml")
