@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,7 +139,11 @@ func openStore(ctx context.Context, state, durable string, now func() time.Time)
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, fmt.Errorf("state folder %s: %w: choose another with --state", state, errors.Unwrap(err))
 	}
-	return sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(state, StoreFile), Now: now})
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(state, StoreFile), Now: now})
+	if err != nil {
+		return nil, err // not s: a nil *Store is no nil Store, and Close would be called on it
+	}
+	return s, nil
 }
 
 // StoreFile is the store's file in the state folder.
@@ -193,9 +196,6 @@ func (g *Gate) Reload(c *config.Config) error {
 	defer g.reload.Unlock()
 	old := g.current.Load()
 	keys := config.Diff(old.config, c)
-	if !reflect.DeepEqual(old.config.Transport.Certificates, c.Transport.Certificates) {
-		keys = append(keys, "transport.certificates")
-	}
 	if len(keys) > 0 {
 		err := fmt.Errorf("%s can't be changed while the gate runs: restart it", join(keys))
 		return g.reloaded(c, err)
