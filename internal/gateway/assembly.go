@@ -3,7 +3,9 @@ package gateway
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
@@ -215,8 +217,8 @@ func bypasses(c *config.Config) []Bypass {
 	add := func(what string, reason gatehouse.Reason) {
 		all = append(all, Bypass{What: what, Reason: reason})
 	}
-	for name, m := range c.Modes {
-		if m.Mode == gatehouse.Off {
+	for _, name := range slices.Sorted(maps.Keys(c.Modes)) {
+		if m := c.Modes[name]; m.Mode == gatehouse.Off {
 			add("modes: "+name+" is off", m.Reason)
 		}
 	}

@@ -57,6 +57,9 @@ func (t *transit) judge(a *activeRung, d gatehouse.Decision) (gatehouse.Decision
 	if d.Verdict == gatehouse.Pass {
 		return d, true
 	}
+	if !a.fixed && a.modeOf(d.Rule) == gatehouse.Off {
+		return d, true // this rule alone; a rung that is off does not run
+	}
 	d.Rung = a.name
 	if d.Route == "" {
 		d.Route = t.x.Route
