@@ -1,0 +1,204 @@
+package apps
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/gatehousehq/gatehouse/internal/testkit"
+	"github.com/gatehousehq/gatehouse/internal/testkit/browser"
+)
+
+const wikiPassword = "Correct-horse 77"
+
+// wikiText is what a wiki about computers holds, and what looks like an attack
+// to whoever looks for words.
+const wikiText = `== Joins ==
+<nowiki>It's "ordinary" text; <script>alert('x')</script> & {{braces}} too.</nowiki>
+<pre>
+SELECT u.name, o.total FROM users u JOIN orders o ON o.user_id = u.id
+WHERE u.name = 'O''Reilly' OR 1=1; -- a comment
+UNION SELECT password FROM users; DROP TABLE students; /* */
+if (a < b && c > d) { system("cat /etc/passwd"); } ../../etc/passwd ${jndi:ldap://x}
+</pre>
+`
+
+// mediawiki installs MediaWiki as Debian packages it, on SQLite and PHP's own
+// server, and gives its address. origin is what the browser shows.
+func mediawiki(t *testing.T, address, origin string) {
+	t.Helper()
+	php := testkit.Need(t, "php")
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := filepath.Join(cache, "gatehouse", "mediawiki", "usr", "share", "mediawiki")
+	if _, err := os.Stat(filepath.Join(code, "index.php")); err != nil {
+		t.Skip("mediawiki is not installed: ./scripts/setup.sh installs it")
+	}
+	if out, err := exec.Command(php, "-r", "exit(extension_loaded('pdo_sqlite') && extension_loaded('intl') && extension_loaded('mbstring') && extension_loaded('gd') && extension_loaded('xml') ? 0 : 1);").CombinedOutput(); err != nil {
+		t.Skipf("php-sqlite3, php-intl, php-mbstring, php-gd or php-xml is not installed: ./scripts/setup.sh installs them %s", out)
+	}
+	dir := t.TempDir()
+	uploads := filepath.Join(dir, "uploads")
+	if err := os.Mkdir(uploads, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Run(t, exec.Command(php, filepath.Join(code, "maintenance", "install.php"),
+		"--dbtype", "sqlite", "--dbpath", filepath.Join(dir, "data"), "--dbname", "wiki", "--pass", wikiPassword,
+		"--server", origin, "--scriptpath", "", "--confpath", dir, "--lang", "en", "--skins", "Vector", "Gatewiki", "Editor"))
+	settings, err := os.OpenFile(filepath.Join(dir, "LocalSettings.php"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(settings, "\n$wgEnableUploads = true; $wgUploadDirectory = %q; $wgUploadPath = '/uploads';\n"+
+		"$wgUseImageMagick = false; $wgJobRunRate = 0; $wgEnableEmail = false; $wgUsePathInfo = false; $wgMainCacheType = CACHE_DB;\n", uploads)
+	if err := settings.Close(); err != nil {
+		t.Fatal(err)
+	}
+	router, err := filepath.Abs("testdata/router.php")
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := exec.Command(php, "-S", address, "-t", code, router)
+	serve.Env = append(os.Environ(), "WIKI_UPLOADS="+uploads,
+		"MW_CONFIG_FILE="+filepath.Join(dir, "LocalSettings.php"), "TMPDIR="+dir)
+	testkit.Start(t, serve)
+	testkit.WaitAccepting(t, address, 20*time.Second)
+}
+
+// picture is a PNG file with a text that looks like a script inside.
+func picture(t *testing.T) string {
+	t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 320, 200))
+	for y := range 200 {
+		for x := range 320 {
+			img.Set(x, y, color.RGBA{uint8(x), uint8(y), 140, 255})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "Lighthouse's view.png")
+	if err := os.WriteFile(file, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// key is the certificate's public key as Chromium names it.
+func key(t *testing.T, gate *testkit.Gate) string {
+	t.Helper()
+	c, err := tls.Dial("tcp", gate.Address, gate.TLS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	sum := sha256.Sum256(c.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// useWiki is what an editor does in an afternoon.
+func useWiki(t *testing.T, b *browser.Browser, origin string) {
+	page := func(title string) string { return origin + "/index.php?title=" + title }
+	var body, source string
+	b.Do(t, "sign in",
+		chromedp.Navigate(page("Special:UserLogin")),
+		browser.Fill("#wpName1", "Editor"), browser.Fill("#wpPassword1", wikiPassword),
+		browser.Submit("#wpLoginAttempt"),
+		chromedp.WaitVisible("#pt-logout", chromedp.ByQuery))
+	b.Do(t, "preview a page with code and SQL",
+		chromedp.Navigate(page("SQL_joins&action=edit")),
+		browser.Fill("#wpTextbox1", wikiText), browser.Fill("#wpSummary", "It's <b>SQL</b> -- really"),
+		browser.Submit("#wpPreview"),
+		chromedp.WaitVisible("#wikiPreview", chromedp.ByQuery))
+	b.Do(t, "save it",
+		browser.Submit("#wpSave"),
+		chromedp.Text("#mw-content-text", &body, chromedp.ByQuery))
+	for _, want := range []string{"<script>alert('x')</script>", "UNION SELECT password FROM users; DROP TABLE students;", "../../etc/passwd"} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the saved page does not show %q:\n%s", want, body)
+		}
+	}
+	b.Do(t, "look at its source and history",
+		chromedp.Navigate(page("SQL_joins&action=edit")),
+		chromedp.Value("#wpTextbox1", &source, chromedp.ByQuery),
+		chromedp.Navigate(page("SQL_joins&action=history")),
+		chromedp.WaitVisible("#pagehistory", chromedp.ByQuery))
+	if strings.TrimSpace(source) != strings.TrimSpace(wikiText) {
+		t.Errorf("the source is not what was written:\n%s", source)
+	}
+	b.Do(t, "search for it",
+		chromedp.Navigate(origin+"/index.php?title=Special:Search&fulltext=1&search=%22DROP+TABLE%22+%27+OR+1%3D1"),
+		chromedp.WaitVisible(".searchresults, .mw-search-nonefound", chromedp.ByQuery))
+	b.Do(t, "upload a picture",
+		chromedp.Navigate(page("Special:Upload")),
+		chromedp.SetUploadFiles("#wpUploadFile", []string{picture(t)}, chromedp.ByQuery),
+		browser.Fill("#wpUploadDescription", "A view; it's \"nice\" <3"),
+		browser.Submit("input[name=wpUpload]"),
+		chromedp.WaitVisible("#file img", chromedp.ByQuery))
+	var width int
+	b.Do(t, "see the picture", chromedp.Evaluate(`document.querySelector('#file img').naturalWidth`, &width))
+	if width == 0 {
+		t.Error("the uploaded picture is not shown")
+	}
+	b.Screenshot(t, "wiki")
+	b.Do(t, "sign out",
+		chromedp.Navigate(page("Special:UserLogout")),
+		browser.Submit("#mw-content-text button"),
+		chromedp.WaitVisible("#pt-login, #pt-login-2", chromedp.ByQuery))
+}
+
+// checkTrouble fails the test for all that went wrong in the browser, but for
+// MediaWiki's warnings about its own modules.
+func checkTrouble(t *testing.T, b *browser.Browser) {
+	t.Helper()
+	for _, trouble := range b.Trouble() {
+		if !strings.Contains(trouble, "deprecated ResourceLoader module") {
+			t.Error(trouble)
+		}
+	}
+}
+
+func TestMediaWiki_UsedInABrowser_WorksAsBefore(t *testing.T) {
+	address := "127.0.0.1:" + testkit.FreePort(t)
+	gate := testkit.StartGate(t, "http://"+address)
+	mediawiki(t, address, gate.Origin)
+	b := browser.Start(t, key(t, gate))
+	useWiki(t, b, gate.Origin)
+	checkTrouble(t, b)
+	if b.Protocols()["h2"] == 0 {
+		t.Errorf("nothing came over HTTP/2: %v", b.Protocols())
+	}
+}
+
+// The control: the same on the bare server, so that what the test above finds
+// is the gate's doing.
+func TestMediaWiki_Bare_HasNoTroubleOfItsOwn(t *testing.T) {
+	address := "127.0.0.1:" + testkit.FreePort(t)
+	origin := "http://" + address
+	mediawiki(t, address, origin)
+	if res, err := http.Get(origin + "/index.php?title=Main_Page"); err != nil {
+		t.Fatal(err)
+	} else if res.Body.Close(); res.StatusCode != http.StatusOK {
+		t.Fatalf("the main page answers %s", res.Status)
+	}
+	b := browser.Start(t)
+	useWiki(t, b, origin)
+	checkTrouble(t, b)
+}
