@@ -49,7 +49,7 @@ func (l anchor) install(ctx context.Context, a authority) (string, error) {
 	}
 	if err := os.WriteFile(file, a.pem, 0o644); err != nil {
 		if errors.Is(err, fs.ErrPermission) {
-			return fmt.Sprintf("The system's list is root's. Run: sudo install -m 644 %s %s && sudo %s", quote(l.s.certificateFile()), file, strings.Join(l.command, " ")), needsRoot
+			return fmt.Sprintf("The system's list is root's. Run: sudo install -m 644 %s %s && sudo %s", quote(l.s.certificateFile()), file, strings.Join(l.command, " ")), errNeedsRoot
 		}
 		return "", fmt.Errorf("trust: writing %s: %w", file, err)
 	}
@@ -60,7 +60,7 @@ func (l anchor) install(ctx context.Context, a authority) (string, error) {
 	return "The system trusts the local authority now: curl and most programs at once, browsers by their own lists.", nil
 }
 
-var needsRoot = errors.New("trust: the system's list can only be changed by root")
+var errNeedsRoot = errors.New("trust: the system's list can only be changed by root")
 
 func (l anchor) remove(ctx context.Context, _ authority) (string, error) {
 	files, err := filepath.Glob(filepath.Join(l.folder, filePrefix+"*"))
@@ -72,7 +72,7 @@ func (l anchor) remove(ctx context.Context, _ authority) (string, error) {
 	}
 	for _, f := range files {
 		if err := os.Remove(f); errors.Is(err, fs.ErrPermission) {
-			return fmt.Sprintf("The system's list is root's. Run: sudo rm %s && sudo %s", strings.Join(files, " "), strings.Join(l.command, " ")), needsRoot
+			return fmt.Sprintf("The system's list is root's. Run: sudo rm %s && sudo %s", strings.Join(files, " "), strings.Join(l.command, " ")), errNeedsRoot
 		} else if err != nil {
 			return "", fmt.Errorf("trust: %w", err)
 		}
