@@ -107,8 +107,7 @@ func (p *proxy) serve(t *transit) {
 		// would be read before the answer's first byte.
 		_ = http.NewResponseController(t.w).EnableFullDuplex() // not supported by the writer: as before
 	}
-	r := t.r.WithContext(context.WithValue(t.r.Context(), transitKey{}, t))
-	p.reverse.ServeHTTP(network.SlowClient(t.w, t.asm.timeouts), r)
+	p.reverse.ServeHTTP(network.SlowClient(t.w, t.asm.timeouts), t.r)
 }
 
 func transitOf(r *http.Request) *transit { return r.Context().Value(transitKey{}).(*transit) }

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -52,7 +53,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.Method, x.Host, x.Path = r.Method, r.Host, settlePath(r)
 	x.Route = asm.route(r.Method, x.Path)
 	t := &transit{gate: g, asm: asm, w: &answer{ResponseWriter: w, id: x.ID}, x: x}
-	t.r = r.WithContext(exchange.With(r.Context(), x))
+	t.r = r.WithContext(context.WithValue(exchange.With(r.Context(), x), transitKey{}, t))
 	w.Header().Set(RequestIDHeader, x.ID)
 	defer t.end()
 	t.watchBody(asm.timeouts)
