@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/internal/gateway"
@@ -18,42 +19,52 @@ func (c checkCommand) Run(ctx context.Context, g *globals) error {
 	if err != nil {
 		return err
 	}
-	if file == "" && c.Upstream == "" {
-		return usage("which configuration? gatehouse check -c FILE")
-	}
-	o := g.configOptions()
-	o.AllowMissingSecrets, o.Upstream = c.AllowMissingSecrets, c.Upstream
-	cfg := config.Default()
-	if file != "" {
-		cfg, err = config.Load(file, o)
-	} else {
-		cfg.Upstream = c.Upstream
-		err = cfg.Validate(o)
-	}
+	cfg, err := c.load(g, file)
 	if err != nil {
 		return err
 	}
 	facts := gateway.Facts(cfg)
 	if g.JSON {
-		return g.printJSON(map[string]any{"file": file, "warnings": words(cfg.Warnings), "facts": facts})
+		err = g.printJSON(map[string]any{"file": file, "warnings": words(cfg.Warnings), "facts": facts})
+	} else {
+		err = g.printChecked(file, cfg.Warnings, facts)
 	}
+	if err == nil && slices.ContainsFunc(facts, func(f gateway.Fact) bool { return f.Finding }) {
+		return findings()
+	}
+	return err
+}
+
+// load reads the file, or makes the configuration of a run without one.
+func (c checkCommand) load(g *globals, file string) (*config.Config, error) {
+	if file == "" && c.Upstream == "" {
+		return nil, usage("which configuration? gatehouse check -c FILE")
+	}
+	o := g.configOptions()
+	o.AllowMissingSecrets, o.Upstream = c.AllowMissingSecrets, c.Upstream
+	if file != "" {
+		return config.Load(file, o)
+	}
+	cfg := config.Default()
+	cfg.Upstream = c.Upstream
+	return cfg, cfg.Validate(o)
+}
+
+func (g *globals) printChecked(file string, warnings []*config.Error, facts []gateway.Fact) error {
 	w := g.process.Stdout
 	if file != "" {
 		fmt.Fprintf(w, "%s has no errors.\n", file)
 	}
-	for _, warning := range cfg.Warnings {
-		fmt.Fprintln(w, g.paint("warning", yellow)+"  "+warning.Error())
+	for _, warning := range warnings {
+		fmt.Fprintf(w, "%s  %s\n", g.paint("warning", yellow), warning)
 	}
 	for _, f := range facts {
 		mark := g.paint("fact   ", faint)
 		if f.Finding {
 			mark = g.paint("finding", red)
 		}
-		fmt.Fprintf(w, "%s  %s\n", mark, f.Words)
-	}
-	for _, f := range facts {
-		if f.Finding {
-			return findings()
+		if _, err := fmt.Fprintf(w, "%s  %s\n", mark, f.Words); err != nil {
+			return err
 		}
 	}
 	return nil

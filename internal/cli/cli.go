@@ -87,7 +87,7 @@ func Main(ctx context.Context, args []string, p Process) int {
 		return exitDone
 	}
 	if err == nil && c.Run.backend != nil && parsed.Command() != "run" {
-		err = fmt.Errorf("nothing stands after -- but for gatehouse run")
+		err = errors.New("only run takes a command after --")
 	}
 	if err != nil {
 		fmt.Fprintf(p.Stderr, "gatehouse: %s\n", usageLine(err, parser))

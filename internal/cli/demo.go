@@ -147,8 +147,8 @@ func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
 	cfg.Network.Listen = []string{freeAddress(c.Listen)}
 	cfg.Modes = make(map[string]config.ModeSetting)
 	for _, rung := range c.Without {
-		if _, _, fixed, known := gateway.RungInfo(rung); !known || fixed {
-			return nil, usage("--without %s: want one of %s", rung, strings.Join(gateway.RungNames(), ", "))
+		if _, _, err := splitRung(rung); err != nil {
+			return nil, err
 		}
 		cfg.Modes[rung] = config.ModeSetting{Mode: gatehouse.Off, Reason: "demo --without"}
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -25,16 +26,24 @@ func (eventsTail) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer a.Close()
-	return a.Follow(ctx, g.printEvent)
+	if _, err := a.Status(ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(g.process.Stderr, "gatehouse: following the events; Ctrl-C ends")
+	err = a.Follow(ctx, g.printEvent)
+	if err == nil && ctx.Err() == nil {
+		fmt.Fprintln(g.process.Stderr, "gatehouse: the gate has stopped")
+	}
+	return err
 }
 
 type eventsQuery struct {
-	Since   string `default:"24h" help:"How far back."`
+	Since   string `default:"24h" placeholder:"24h" help:"How far back. Default: 24h."`
 	Name    string `placeholder:"EVENT" help:"One kind of event, such as malicious_csrf."`
 	Rung    string `placeholder:"RUNG" help:"One rung."`
 	Outcome string `placeholder:"WORD" help:"refused, observed or allowed."`
 	Client  string `placeholder:"ADDRESS" help:"One client's address."`
-	Limit   int    `default:"200" help:"The newest so many."`
+	Limit   int    `default:"200" placeholder:"200" help:"The newest so many. Default: 200."`
 }
 
 func (c eventsQuery) Run(ctx context.Context, g *globals) error {
@@ -85,12 +94,31 @@ func (g *globals) printEvent(e gatehouse.Event) error {
 		g.paint(e.Time.Local().Format("01-02 15:04:05"), faint),
 		g.paint(fmt.Sprintf("%-24s", e.Name), levelStyles[e.Level]), e.Words,
 	}
+	if what := about(e); what != "" {
+		parts = append(parts, what)
+	}
 	if e.Occurrences() > 1 {
 		parts = append(parts, fmt.Sprintf("(%d times)", e.Count))
 	}
-	if e.Request != "" {
-		parts = append(parts, g.paint(e.Request, faint))
-	}
+	parts = append(parts, g.paint(cmp.Or(e.Request, e.ID), faint)) // explain takes either
 	_, err := fmt.Fprintln(g.process.Stdout, strings.Join(parts, "  "))
 	return err
+}
+
+// about is what an event is about, in short: the request, and what else its kind
+// has to say.
+func about(e gatehouse.Event) string {
+	var parts []string
+	if e.Method != "" {
+		parts = append(parts, e.Method+" "+e.Path)
+	}
+	if e.Client != "" {
+		parts = append(parts, "from "+e.Client)
+	}
+	for _, name := range sortedKeys(e.Detail) {
+		if value := e.Detail[name]; len(value) <= 80 && !strings.Contains(e.Words, value) {
+			parts = append(parts, name+": "+value)
+		}
+	}
+	return strings.Join(parts, ", ")
 }

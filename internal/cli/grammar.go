@@ -70,7 +70,7 @@ func cutBackend(args []string) (own, backend []string) {
 // usageLine says what is wrong with the arguments, and which help tells what is
 // right.
 func usageLine(err error, parser *kong.Kong) string {
-	help := parser.Model.Name + " --help lists the commands"
+	help := parser.Model.Name + " --help"
 	var parse *kong.ParseError
 	if errors.As(err, &parse) {
 		if node := parse.Context.Selected(); node != nil {

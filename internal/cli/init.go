@@ -22,7 +22,9 @@ func (c initCommand) Run(g *globals) error {
 	cfg := config.Default()
 	if c.Upstream != "" {
 		cfg.Upstream = c.Upstream
-		if err := cfg.Validate(g.configOptions()); err != nil {
+		o := g.configOptions()
+		o.Upstream = c.Upstream
+		if err := cfg.Validate(o); err != nil {
 			return err
 		}
 	}

@@ -134,7 +134,7 @@ func (g *globals) printAllow(lines []gateway.AllowLine) error {
 	for _, e := range lines {
 		expires := "never"
 		if !e.Expires.IsZero() {
-			expires = e.Expires.Format(time.DateOnly)
+			expires = e.Expires.Add(-time.Second).UTC().Format(time.DateOnly) // the last day, where a date was given
 		}
 		since := "-"
 		if !e.Since.IsZero() {

@@ -14,7 +14,7 @@ import (
 )
 
 type reportCommand struct {
-	Since string `default:"7d" help:"How far back."`
+	Since string `default:"7d" placeholder:"7d" help:"How far back; the day in which that is counts whole (UTC). Default: 7d."`
 	Rung  string `placeholder:"RUNG" help:"One rung alone."`
 }
 
@@ -60,7 +60,9 @@ func (g *globals) reportLines(ctx context.Context, q gateway.ReportQuery) ([]gat
 		return nil, err
 	}
 	defer a.Close()
-	return a.Report(ctx, q)
+	lines, err := a.Report(ctx, q)
+	// Days count whole; what ended before is left out all the same.
+	return slices.DeleteFunc(lines, func(l gateway.ReportLine) bool { return l.Last.Before(q.Since) }), err
 }
 
 func (g *globals) reportPart(title string, outcome gatehouse.Outcome, lines []gateway.ReportLine) error {
