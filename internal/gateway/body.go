@@ -46,17 +46,27 @@ func isStream(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
-// bodyError is the client's failure to send its body, with the status to tell;
-// zero where it did not fail.
+// bodyStatus is what to tell a client that failed to send its body; zero where
+// it did not fail.
 func (t *transit) bodyStatus() int {
-	if t.body == nil {
-		return 0
-	}
-	if t.body.Cut() {
+	switch {
+	case t.cutOff():
 		return http.StatusRequestTimeout
-	}
-	if t.body.err.Load() != nil {
+	case t.body != nil && t.body.err.Load() != nil:
 		return http.StatusBadRequest
 	}
 	return 0
+}
+
+// cutOff reports whether the client was too slow. It is there yet, though
+// net/http ends the request's context with the deadline that cut it.
+func (t *transit) cutOff() bool { return t.body != nil && t.body.Cut() }
+
+// refuseBody answers a client that failed to send its body. That is no decision
+// of a rung, so it is neither an event nor a matter of modes.
+func (t *transit) refuseBody() {
+	if t.r.ProtoMajor == 1 {
+		t.w.Header().Set("Connection", "close") // the rest of the body may still come
+	}
+	writeProblem(t.w, t.r, problem{Status: t.bodyStatus(), Request: t.x.ID})
 }

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 	"sync/atomic"
@@ -131,15 +130,4 @@ func (t *transit) about() events.About {
 		a.Client = t.x.Client.String()
 	}
 	return a
-}
-
-// describeMode is the mode of a rung for a person, with the rules that differ.
-func (a *activeRung) describeMode() string {
-	s := a.mode.String()
-	for rule, m := range a.ruleModes {
-		if m != a.mode {
-			s += fmt.Sprintf(", %s: %s", rule, m)
-		}
-	}
-	return s
 }

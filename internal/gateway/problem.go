@@ -24,6 +24,7 @@ var words = map[int][2]string{
 	http.StatusBadRequest:            {"Bad request", "The request is not well formed."},
 	http.StatusForbidden:             {"Refused", "This request was refused."},
 	http.StatusNotFound:              {"Not found", "There is nothing here."},
+	http.StatusRequestTimeout:        {"Too slow", "The request did not arrive in time."},
 	http.StatusRequestEntityTooLarge: {"Too large", "The request is larger than this site takes."},
 	http.StatusUnsupportedMediaType:  {"Unsupported encoding", "The request's encoding is not one that this site reads."},
 	http.StatusInternalServerError:   {"Something went wrong", "The request could not be handled."},

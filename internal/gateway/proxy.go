@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -172,12 +173,12 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		t.refuse(refused.decision)
 		return
 	}
-	if r.Context().Err() != nil {
+	if r.Context().Err() != nil && !t.cutOff() {
 		// The client has gone. Nobody reads what is answered.
 		panic(http.ErrAbortHandler)
 	}
-	if status := t.bodyStatus(); status != 0 {
-		writeProblem(t.w, r, problem{Status: status, Request: t.x.ID})
+	if t.bodyStatus() != 0 {
+		t.refuseBody()
 		return
 	}
 	kind, status := classify(err)
@@ -200,6 +201,10 @@ func (p *proxy) aborted(t *transit) {
 // name is the backend's address for events, without credentials.
 func (p *proxy) name() string { return p.upstream.Redacted() }
 
+// notHTTP are what net/http says of an answer that it does not take; it gives
+// such errors no type.
+var notHTTP = [...]string{"malformed", "transport connection broken", "server gave HTTP response", "switch protocol"}
+
 // classify says what kind of failure an error of the transport is, and what
 // the client is told.
 func classify(err error) (kind string, status int) {
@@ -210,8 +215,13 @@ func classify(err error) (kind string, status int) {
 		return "down", http.StatusBadGateway
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "timeout", http.StatusGatewayTimeout
-	case strings.Contains(err.Error(), "malformed"), strings.Contains(err.Error(), "server gave HTTP response"):
-		return "garbage", http.StatusBadGateway
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), op != nil:
+		return "cut", http.StatusBadGateway
+	}
+	for _, words := range notHTTP {
+		if strings.Contains(err.Error(), words) {
+			return "garbage", http.StatusBadGateway
+		}
 	}
 	var cert *tls.CertificateVerificationError
 	if errors.As(err, &cert) {

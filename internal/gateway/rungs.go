@@ -71,22 +71,15 @@ func inputRung(c *config.Config, g *Gate) (requestCheck, error) {
 		}
 		inputs, err := parse(t.r)
 		t.x.Inputs = inputs
-		if err != nil {
-			return inputDecision(err)
-		}
-		if inputs.Streamed() {
+		var found *input.Error
+		switch {
+		case errors.As(err, &found):
+			return found.Decision()
+		case err == nil && inputs.Streamed():
 			t.judgeStream(g, inputs)
 		}
-		return gatehouse.Passed()
+		return gatehouse.Passed() // or the body could not be read: see climb
 	}, nil
-}
-
-func inputDecision(err error) gatehouse.Decision {
-	var parse *input.Error
-	if errors.As(err, &parse) {
-		return parse.Decision()
-	}
-	return gatehouse.Denied("body", gatehouse.Place{Kind: gatehouse.Body}, "The body could not be read.").WithStatus(http.StatusBadRequest)
 }
 
 // judgeStream judges what is found wrong in a body that is parsed as it passes:

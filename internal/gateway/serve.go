@@ -30,6 +30,7 @@ type service struct {
 	name     string
 	listener net.Listener
 	server   *http.Server
+	own      bool // for those who run the gate
 }
 
 // Run listens and serves until ctx ends, then drains: new connections are
@@ -43,12 +44,17 @@ func (g *Gate) Run(ctx context.Context, ready func(addresses []string)) error {
 	}
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	requests, end := context.WithCancel(inner)
+	defer end()
 	failed := make(chan error, len(services)+2)
 	work := []func() error{
 		func() error { return g.tls.Run(inner) },
 		func() error { g.keepHouse(inner); return nil },
 	}
 	for _, s := range services {
+		if !s.own {
+			s.server.BaseContext = func(net.Listener) context.Context { return requests }
+		}
 		work = append(work, func() error {
 			err := s.server.Serve(s.listener)
 			if errors.Is(err, http.ErrServerClosed) {
@@ -72,7 +78,7 @@ func (g *Gate) Run(ctx context.Context, ready func(addresses []string)) error {
 	case err = <-failed:
 		running--
 	}
-	g.drain(services, c.Network.Timeouts.Drain.Std())
+	g.drain(services, end)
 	stop()
 	for range running {
 		err = errors.Join(err, <-failed)
@@ -110,7 +116,7 @@ func (g *Gate) listen(ctx context.Context, c *config.Config) (services []service
 		for _, r := range connectionRungs() {
 			l = r.build(g)(l)
 		}
-		services = append(services, service{addr, l, g.server(g, timeouts)})
+		services = append(services, service{addr, l, g.server(g, timeouts), false})
 	}
 	if c.Network.Redirect != "" {
 		s, err := g.redirectService(ctx, c, timeouts)
@@ -124,14 +130,14 @@ func (g *Gate) listen(ctx context.Context, c *config.Config) (services []service
 		if err != nil {
 			return services, err
 		}
-		services = append(services, service{"private listener", l, g.server(g.privateHandler(), timeouts)})
+		services = append(services, service{"private listener", l, g.server(g.privateHandler(), timeouts), true})
 	}
 	if g.options.State != "" {
 		l, err := network.ListenConfig{UnixMode: 0o600}.Listen(ctx, "unix:"+filepath.Join(g.options.State, ControlSocket))
 		if err != nil {
-			return services, err
+			return services, fmt.Errorf("%w; --state chooses the folder", err)
 		}
-		services = append(services, service{"control socket", l, g.controlServer(timeouts)})
+		services = append(services, service{"control socket", l, g.controlServer(timeouts), true})
 	}
 	return services, nil
 }
@@ -162,7 +168,7 @@ func (g *Gate) redirectService(ctx context.Context, c *config.Config, timeouts n
 	if err != nil {
 		return service{}, err
 	}
-	return service{"redirect", g.network.Listener(l), g.server(handler, timeouts)}, nil
+	return service{"redirect", g.network.Listener(l), g.server(handler, timeouts), false}, nil
 }
 
 // port is the first TCP port that clients connect to; zero where there is none.
@@ -210,26 +216,6 @@ func (g *Gate) tlsListener(l net.Listener) net.Listener {
 		return l
 	}
 	return tls.NewListener(l, c)
-}
-
-// drain lets requests under way finish.
-func (g *Gate) drain(services []service, within time.Duration) {
-	g.draining.Store(true)
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
-	done := make(chan struct{})
-	for _, s := range services {
-		go func() {
-			if err := s.server.Shutdown(ctx); err != nil {
-				g.logger.Warn("requests were still under way when the time to drain was over", "listener", s.name)
-				_ = s.server.Close() // ends them
-			}
-			done <- struct{}{}
-		}()
-	}
-	for range services {
-		<-done
-	}
 }
 
 // keepHouse sweeps what has expired and saves what is counted.

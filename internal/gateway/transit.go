@@ -76,6 +76,10 @@ func (t *transit) climb() bool {
 			t.refuse(d)
 			return false
 		}
+		if t.bodyStatus() != 0 {
+			t.refuseBody()
+			return false
+		}
 	}
 	return true
 }
