@@ -147,9 +147,11 @@ func (t *TLS) Config() *tls.Config {
 		MinVersion:       tls.VersionTLS12,
 		CipherSuites:     append([]uint16(nil), cipherSuites...),
 		CurvePreferences: []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256},
-		NextProtos:       []string{"h2", "http/1.1"},
-		GetCertificate:   t.certificate,
-		Time:             t.o.Now,
+		// http/1.0 is for old tools that name it (curl --http1.0): without it
+		// their handshakes fail, where without ALPN they would not.
+		NextProtos:     []string{"h2", "http/1.1", "http/1.0"},
+		GetCertificate: t.certificate,
+		Time:           t.o.Now,
 	}
 }
 
