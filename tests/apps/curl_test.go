@@ -89,9 +89,6 @@ type curl struct {
 
 func (c curl) command(args ...string) *exec.Cmd {
 	common := []string{"--disable", "--silent", "--show-error", "--max-time", "60", "--noproxy", "*", "--cacert", c.authority, c.version}
-	if c.version == "--http1.0" {
-		common = append(common, "--no-alpn") // crypto/tls refuses a client that offers "http/1.0" alone
-	}
 	return exec.Command(c.program, append(common, args...)...)
 }
 
