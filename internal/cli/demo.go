@@ -25,7 +25,7 @@ import (
 type demoCommand struct {
 	Attack  bool     `help:"Run every attack and every ordinary use against both, and print what came of it."`
 	Without []string `placeholder:"RUNG" help:"Switch a rung off, to see what the others stop."`
-	Listen  string   `default:"127.0.0.1:8443" help:"Where the protected shop is; any free port where this one is taken."`
+	Listen  string   `default:"127.0.0.1:8443" placeholder:"ADDRESS" help:"Where the protected shop is; any free port where it is taken. Default: 127.0.0.1:8443."`
 }
 
 func (c demoCommand) Run(ctx context.Context, g *globals) error {

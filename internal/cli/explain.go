@@ -90,12 +90,12 @@ func (g *globals) explain(e gatehouse.Event) error {
 		stops, _, _, _ := gateway.RungInfo(e.Rung)
 		line("rung", e.Rung+": stops "+stops)
 		line("rule", e.Rule)
-		line("place", e.Field)
+		if e.Field != "request" { // the whole of it: no place
+			line("place", e.Field)
+		}
 		line("why", e.Evidence)
 	}
-	if e.Outcome == gatehouse.Refused && e.Status != 0 {
-		line("told", fmt.Sprintf("status %d, and this identifier", e.Status))
-	}
+	line("told", told(e))
 	for _, name := range sortedKeys(e.Detail) {
 		line(name, e.Detail[name])
 	}
@@ -107,6 +107,19 @@ func (g *globals) explain(e gatehouse.Event) error {
 		return err
 	}
 	return g.whatNext(e)
+}
+
+// told is what the client of a refusal learned.
+func told(e gatehouse.Event) string {
+	switch {
+	case e.Outcome != gatehouse.Refused:
+		return ""
+	case e.Request == "":
+		return "nothing: the connection was closed"
+	case e.Status == 0:
+		return "this identifier"
+	}
+	return fmt.Sprintf("status %d, and this identifier", e.Status)
 }
 
 func who(e gatehouse.Event) string {
@@ -122,11 +135,19 @@ func who(e gatehouse.Event) string {
 // whatNext says what a person may do about the event.
 func (g *globals) whatNext(e gatehouse.Event) error {
 	_, _, fixed, known := gateway.RungInfo(e.Rung)
-	if e.Outcome != gatehouse.Refused || !known || fixed || e.Request == "" {
+	if e.Outcome != gatehouse.Refused || !known || fixed {
+		return nil
+	}
+	if strings.HasPrefix(e.Rung, "network/") {
+		_, err := fmt.Fprintf(g.process.Stdout, "\nWas it right to refuse? If not:\n"+
+			"  gatehouse bans remove %s   lifts a ban; network.allow and network.deny stand in the configuration\n", e.Client)
+		return err
+	}
+	if e.Request == "" {
 		return nil
 	}
 	_, err := fmt.Fprintf(g.process.Stdout, "\nWas it right to refuse? If not:\n"+
-		"  gatehouse allow %s --reason \"…\"      lets this, and nothing more, pass\n"+
-		"  gatehouse promote %s --to observe   records without refusing\n", e.Request, e.Rung)
+		"  gatehouse allow %s --reason \"…\"   prints the entry that lets this, and nothing more, pass\n"+
+		"  gatehouse promote %s --to observe   prints the line that records without refusing\n", e.Request, e.Rung)
 	return err
 }
