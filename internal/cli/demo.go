@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,7 @@ func (c demoCommand) Run(ctx context.Context, g *globals) error {
 	select {
 	case <-ctx.Done():
 	case err = <-demo.failed:
+		demo.running--
 	}
 	return errors.Join(err, demo.stop())
 }
@@ -52,77 +54,90 @@ type demo struct {
 	bare, protected *url.URL
 	gate            *gateway.Gate
 	client          *http.Client
-	failed          chan error
-	stop            func() error
+
+	dir     string // thrown away
+	cancel  context.CancelFunc
+	running int
+	failed  chan error // what ended, running of them
+	closers []func() error
+}
+
+// begin runs f until the demo stops.
+func (d *demo) begin(f func() error) {
+	d.running++
+	go func() { d.failed <- f() }()
+}
+
+// stop ends everything, and removes what was written.
+func (d *demo) stop() error {
+	d.cancel()
+	var errs []error
+	for ; d.running > 0; d.running-- {
+		errs = append(errs, <-d.failed)
+	}
+	for _, closer := range slices.Backward(d.closers) {
+		errs = append(errs, closer())
+	}
+	return errors.Join(append(errs, os.RemoveAll(d.dir))...)
 }
 
 // start starts both shops and the gate, all on loopback and with a state that is
 // thrown away.
-func (c demoCommand) start(ctx context.Context, g *globals) (d *demo, err error) {
+func (c demoCommand) start(ctx context.Context, g *globals) (*demo, error) {
 	dir, err := os.MkdirTemp("", "gatehouse-demo-")
 	if err != nil {
 		return nil, fmt.Errorf("making a folder for the demo: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	d = &demo{failed: make(chan error, 3)}
-	running := 0
-	var closers []func() error
-	d.stop = func() error {
-		cancel()
-		var errs []error
-		for ; running > 0; running-- {
-			errs = append(errs, <-d.failed)
-		}
-		for _, closer := range closers {
-			errs = append(errs, closer())
-		}
-		return errors.Join(append(errs, os.RemoveAll(dir))...)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.stop())
-		}
-	}()
-	begin := func(f func() error) {
-		running++
-		go func() { d.failed <- f() }()
-	}
+	d := &demo{dir: dir, cancel: cancel, failed: make(chan error, 3)}
+	d.bare, err = d.startShop(ctx, "bare")
 	var behind *url.URL
-	for _, s := range []struct {
-		name string
-		at   **url.URL
-	}{{"bare", &d.bare}, {"protected", &behind}} {
-		sh, ln, err := openShop(filepath.Join(dir, s.name))
-		if err != nil {
-			return d, err
-		}
-		closers = append(closers, sh.Close)
-		*s.at = &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/"}
-		begin(func() error { return sh.Serve(ctx, ln) })
+	if err == nil {
+		behind, err = d.startShop(ctx, "protected")
 	}
+	if err == nil {
+		err = d.startGate(ctx, c, g, behind)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.stop())
+	}
+	return d, nil
+}
+
+func (d *demo) startShop(ctx context.Context, name string) (*url.URL, error) {
+	sh, ln, err := openShop(filepath.Join(d.dir, name))
+	if err != nil {
+		return nil, err
+	}
+	d.closers = append(d.closers, sh.Close)
+	d.begin(func() error { return sh.Serve(ctx, ln) })
+	return &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/"}, nil
+}
+
+func (d *demo) startGate(ctx context.Context, c demoCommand, g *globals, behind *url.URL) error {
 	cfg, err := c.config(behind)
 	if err != nil {
-		return d, err
+		return err
 	}
-	state := filepath.Join(dir, "state")
+	state := filepath.Join(d.dir, "state")
 	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger(slog.LevelWarn)})
 	if err != nil {
-		return d, err
+		return err
 	}
-	closers = append([]func() error{d.gate.Close}, closers...)
+	d.closers = append(d.closers, d.gate.Close)
 	ready := make(chan string, 1)
-	begin(func() error { return d.gate.Run(ctx, func(addresses []string) { ready <- addresses[0] }) })
+	d.begin(func() error { return d.gate.Run(ctx, func(addresses []string) { ready <- addresses[0] }) })
 	select {
 	case address := <-ready:
 		d.protected, err = url.Parse(address + "/")
 	case err = <-d.failed:
-		running--
+		d.running--
 	}
 	if err != nil {
-		return d, err
+		return err
 	}
 	d.client, err = trusting(ctx, state)
-	return d, err
+	return err
 }
 
 func openShop(dir string) (*shop.Shop, net.Listener, error) {

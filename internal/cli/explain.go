@@ -72,12 +72,7 @@ func (g *globals) explain(e gatehouse.Event) error {
 	line := func(name, value string) {
 		if value != "" {
 			t.add(name, value)
-			t.paintLast(func(column int, cell string) string {
-				if column == 0 {
-					return g.paint(cell, faint)
-				}
-				return cell
-			})
+			t.paintLast(g.paintName)
 		}
 	}
 	line("when", e.Time.UTC().Format("2006-01-02 15:04:05.000 UTC"))
@@ -107,6 +102,14 @@ func (g *globals) explain(e gatehouse.Event) error {
 		return err
 	}
 	return g.whatNext(e)
+}
+
+// paintName makes the first column faint.
+func (g *globals) paintName(column int, cell string) string {
+	if column > 0 {
+		return cell
+	}
+	return g.paint(cell, faint)
 }
 
 // told is what the client of a refusal learned.
