@@ -2,9 +2,6 @@ package apps
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/tls"
-	"encoding/base64"
 	"fmt"
 	"image"
 	"image/color"
@@ -101,18 +98,6 @@ func picture(t *testing.T) string {
 	return file
 }
 
-// key is the certificate's public key as Chromium names it.
-func key(t *testing.T, gate *testkit.Gate) string {
-	t.Helper()
-	c, err := tls.Dial("tcp", gate.Address, gate.TLS())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	sum := sha256.Sum256(c.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
-	return base64.StdEncoding.EncodeToString(sum[:])
-}
-
 // useWiki is what an editor does in an afternoon.
 func useWiki(t *testing.T, b *browser.Browser, origin string) {
 	page := func(title string) string { return origin + "/index.php?title=" + title }
@@ -135,27 +120,44 @@ func useWiki(t *testing.T, b *browser.Browser, origin string) {
 			t.Errorf("the saved page does not show %q:\n%s", want, body)
 		}
 	}
-	b.Do(t, "look at its source and history",
+	b.Do(t, "look at its source, and add to it",
 		chromedp.Navigate(page("SQL_joins&action=edit")),
 		chromedp.Value("#wpTextbox1", &source, chromedp.ByQuery),
-		chromedp.Navigate(page("SQL_joins&action=history")),
-		chromedp.WaitVisible("#pagehistory", chromedp.ByQuery))
+		browser.Fill("#wpTextbox1", wikiText+"\nDELETE FROM sessions WHERE 1=1; <!-- a note --> &lt;ok&gt;"),
+		browser.Submit("#wpSave"))
 	if strings.TrimSpace(source) != strings.TrimSpace(wikiText) {
 		t.Errorf("the source is not what was written:\n%s", source)
 	}
+	var added, found string
+	b.Do(t, "look at its history and the difference",
+		chromedp.Navigate(page("SQL_joins&action=history")),
+		chromedp.WaitVisible("#pagehistory", chromedp.ByQuery),
+		browser.Submit(".mw-history-compareselectedversions-button"),
+		chromedp.Text("table.diff", &added, chromedp.ByQuery))
+	if want := "DELETE FROM sessions WHERE 1=1; <!-- a note --> &lt;ok&gt;"; !strings.Contains(added, want) {
+		t.Errorf("the difference shows %q, want %q in it", added, want)
+	}
 	b.Do(t, "search for it",
-		chromedp.Navigate(origin+"/index.php?title=Special:Search&fulltext=1&search=%22DROP+TABLE%22+%27+OR+1%3D1"),
-		chromedp.WaitVisible(".searchresults, .mw-search-nonefound", chromedp.ByQuery))
+		chromedp.Navigate(page("Main_Page")),
+		browser.Fill("#searchInput", `"UNION SELECT password" 'OR' students; --`),
+		browser.Submit("#mw-searchButton, #searchButton"),
+		chromedp.WaitVisible("#mw-content-text .searchresults", chromedp.ByQuery),
+		chromedp.Navigate(page("Special:Search&fulltext=1&search=UNION+students")),
+		chromedp.Text(".mw-search-results", &found, chromedp.ByQuery))
+	if !strings.Contains(found, "SQL joins") {
+		t.Errorf("the search found %q, want the page", found)
+	}
+	file := picture(t)
 	b.Do(t, "upload a picture",
 		chromedp.Navigate(page("Special:Upload")),
-		chromedp.SetUploadFiles("#wpUploadFile", []string{picture(t)}, chromedp.ByQuery),
+		chromedp.SetUploadFiles("#wpUploadFile", []string{file}, chromedp.ByQuery),
 		browser.Fill("#wpUploadDescription", "A view; it's \"nice\" <3"),
 		browser.Submit("input[name=wpUpload]"),
 		chromedp.WaitVisible("#file img", chromedp.ByQuery))
-	var width int
-	b.Do(t, "see the picture", chromedp.Evaluate(`document.querySelector('#file img').naturalWidth`, &width))
-	if width == 0 {
-		t.Error("the uploaded picture is not shown")
+	var sum string
+	b.Do(t, "see the picture", chromedp.Evaluate(`fetch(document.querySelector('#file a').href).then((r) => r.arrayBuffer()).then((b) => crypto.subtle.digest("SHA-256", b)).then((d) => new Uint8Array(d).toHex())`, &sum, awaited))
+	if want := hashOf(readFile(t, file)); sum != want {
+		t.Errorf("the picture that is shown hashes to %s, the uploaded one to %s", sum, want)
 	}
 	b.Screenshot(t, "wiki")
 	b.Do(t, "sign out",
@@ -179,12 +181,13 @@ func TestMediaWiki_UsedInABrowser_WorksAsBefore(t *testing.T) {
 	address := "127.0.0.1:" + testkit.FreePort(t)
 	gate := testkit.StartGate(t, "http://"+address)
 	mediawiki(t, address, gate.Origin)
-	b := browser.Start(t, key(t, gate))
+	b := browser.Start(t, gate.SPKI(t))
 	useWiki(t, b, gate.Origin)
 	checkTrouble(t, b)
 	if b.Protocols()["h2"] == 0 {
 		t.Errorf("nothing came over HTTP/2: %v", b.Protocols())
 	}
+	gate.WantQuiet(t)
 }
 
 // The control: the same on the bare server, so that what the test above finds
