@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"strings"
 	"sync/atomic"
 
 	"github.com/gatehousehq/gatehouse/network"
@@ -34,16 +33,11 @@ func (t *transit) watchBody(timeouts network.Timeouts) {
 	if t.r.Body == nil || t.r.Body == http.NoBody {
 		return
 	}
-	if isStream(t.r) {
+	if isGRPC(t.r) {
 		timeouts = timeouts.ForStream()
 	}
 	t.body = &watchedBody{Body: network.SlowBody(t.r.Body, http.NewResponseController(t.w), timeouts), transit: t}
 	t.r.Body = t.body
-}
-
-// isStream recognises bodies that are messages over time.
-func isStream(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
 // bodyStatus is what to tell a client that failed to send its body; zero where

@@ -93,7 +93,7 @@ func (p *proxy) close() {
 
 // RoundTrip chooses the protocol for the backend.
 func (p *proxy) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") {
+	if isGRPC(r) {
 		return p.http2.RoundTrip(r)
 	}
 	return p.http1.RoundTrip(r)
@@ -181,6 +181,10 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		t.refuseBody()
 		return
 	}
+	if t.expired() {
+		writeProblem(t.w, r, problem{Status: http.StatusGatewayTimeout, Request: t.x.ID})
+		return
+	}
 	kind, status := classify(err)
 	p.health.downSince.CompareAndSwap(0, p.gate.now().UnixNano())
 	p.gate.metrics.upstreamFailures.WithLabelValues(kind).Inc()
@@ -190,7 +194,7 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 
 // aborted is called where the answer's body broke off after its head was sent.
 func (p *proxy) aborted(t *transit) {
-	if t.w.failed || t.r.Context().Err() != nil || t.late.Load() != nil {
+	if t.w.failed || t.r.Context().Err() != nil || t.late.Load() != nil || t.expired() {
 		return
 	}
 	p.gate.metrics.upstreamFailures.WithLabelValues("cut").Inc()
