@@ -76,6 +76,7 @@ func setup(env *testscript.Env) error {
 	for key, value := range map[string]string{
 		"HOME": home, "XDG_STATE_HOME": "", "GATEHOUSE_STATE": filepath.Join(env.WorkDir, "state"),
 		"PORT": "", "TZ": "UTC", "NO_PROXY": "*",
+		"GORACE": "atexit_sleep_ms=0", // a program built with -race sleeps for a second before it exits
 	} {
 		env.Setenv(key, value)
 	}
