@@ -35,3 +35,14 @@ func (t *transit) expired() bool {
 	}
 	return t.gate.now().Sub(t.x.Started) >= time.Duration(n)*unit
 }
+
+// answerExpired tells a gRPC client what its own clock is about to: status 4,
+// DEADLINE_EXCEEDED, as an answer of trailers alone. A status of HTTP would be
+// read as UNAVAILABLE, which clients try again.
+func (t *transit) answerExpired() {
+	h := t.w.Header()
+	h.Set("Content-Type", "application/grpc")
+	h.Set("Grpc-Status", "4")
+	h.Set("Grpc-Message", "the deadline has passed")
+	t.w.WriteHeader(http.StatusOK)
+}

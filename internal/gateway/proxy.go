@@ -182,7 +182,7 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if t.expired() {
-		writeProblem(t.w, r, problem{Status: http.StatusGatewayTimeout, Request: t.x.ID})
+		t.answerExpired()
 		return
 	}
 	kind, status := classify(err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,6 +26,7 @@ import (
 // (github.com/grpc/grpc/blob/master/doc/interop-test-descriptions.md).
 type grpcService struct {
 	pb.UnimplementedTestServiceServer
+	once      sync.Once
 	cancelled chan struct{} // closed when a client has given up a call
 }
 
@@ -80,7 +82,7 @@ func (s *grpcService) StreamingOutputCall(in *pb.StreamingOutputCallRequest, str
 	}
 	if len(in.GetResponseParameters()) == 0 { // sleeps until the client gives up
 		<-stream.Context().Done()
-		close(s.cancelled)
+		s.once.Do(func() { close(s.cancelled) })
 	}
 	return nil
 }
@@ -133,7 +135,7 @@ func TestGRPC_AsWithoutTheGate(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, context.Context, pb.TestServiceClient){
 		"large unary": largeUnary, "compressed": compressedUnary, "client streaming": clientStreaming, "server streaming": serverStreaming,
 		"ping pong": pingPong, "empty stream": emptyStream, "metadata": customMetadata, "status": statusAndMessage,
-		"unimplemented": unimplemented, "cancelled": cancelled,
+		"unimplemented": unimplemented, "cancelled": cancelled, "deadline": deadline,
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -276,5 +278,22 @@ func cancelled(t *testing.T, ctx context.Context, c pb.TestServiceClient) {
 	}
 	if status.Code(err) != codes.Canceled {
 		t.Errorf("got %v, want Canceled", err)
+	}
+}
+
+// deadline gives up calls that the backend never answers, after a time that the
+// client tells it: whichever of the two is first to end a call, the client hears
+// of the deadline.
+func deadline(t *testing.T, ctx context.Context, c pb.TestServiceClient) {
+	for range 20 {
+		short, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+		stream, err := c.StreamingOutputCall(short, &pb.StreamingOutputCallRequest{})
+		if err == nil {
+			_, err = stream.Recv()
+		}
+		cancel()
+		if status.Code(err) != codes.DeadlineExceeded {
+			t.Errorf("got %v, want DeadlineExceeded", err)
+		}
 	}
 }
