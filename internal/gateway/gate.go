@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -197,7 +198,7 @@ func (g *Gate) Reload(c *config.Config) error {
 	old := g.current.Load()
 	keys := config.Diff(old.config, c)
 	if len(keys) > 0 {
-		err := fmt.Errorf("%s can't be changed while the gate runs: restart it", join(keys))
+		err := fmt.Errorf("%s can't be changed while the gate runs: restart it", strings.Join(keys, ", "))
 		return g.reloaded(c, err)
 	}
 	next, err := g.assemble(c)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -140,8 +139,6 @@ func RungInfo(name string) (stops string, shipped gatehouse.Mode, fixed, ok bool
 	r := rungs()[i]
 	return r.stops, r.mode, r.fixed, true
 }
-
-func join(words []string) string { return strings.Join(words, ", ") }
 
 // Describe tells the ladder of a configuration that no gate runs.
 func Describe(ctx context.Context, c *config.Config) (Layers, error) {

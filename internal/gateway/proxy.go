@@ -59,7 +59,7 @@ func newProxy(upstream *url.URL, tlsConfig *tls.Config, headerTimeout time.Durat
 		ModifyResponse: p.modify,
 		ErrorHandler:   p.failed,
 		BufferPool:     &bufferPool{},
-		ErrorLog:       log.New(discard{}, "", 0), // what it would say is an event: see aborted
+		ErrorLog:       log.New(io.Discard, "", 0), // what it would say is an event: see aborted
 	}
 	return p
 }
@@ -288,7 +288,3 @@ func (b *bufferPool) Get() []byte {
 }
 
 func (b *bufferPool) Put(buf []byte) { b.pool.Put(&buf) }
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -103,10 +103,7 @@ func (g *Gate) listen(ctx context.Context, c *config.Config) (services []service
 			}
 		}
 	}()
-	timeouts, err := timeoutsOf(c)
-	if err != nil {
-		return nil, err
-	}
+	timeouts := g.current.Load().timeouts
 	for _, addr := range c.Network.Listen {
 		l, err := network.Listen(ctx, addr)
 		if err != nil {
