@@ -3,8 +3,6 @@ package taint
 import (
 	"errors"
 	"sync"
-
-	"github.com/gatehousehq/gatehouse"
 )
 
 // Defaults of Options.
@@ -80,4 +78,3 @@ func (g *Guard) Judge(st Statement, candidates []Candidate) Decision {
 	g.scratch.Put(s)
 	return d
 }
-
