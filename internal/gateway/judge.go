@@ -49,31 +49,58 @@ func (h *hits) add(o gatehouse.Outcome, now time.Time) {
 	}
 }
 
-// judge turns a check's decision into what happens. It is the only place that
-// does: mode, `allow` entries, the event, the counts. It reports whether the
-// request may go on, and the decision with its rung and route filled in.
+// A subject is what a decision is about, as modes, `allow` entries and events
+// know it: a request with its answer.
+type subject struct {
+	gate  *Gate
+	asm   *assembly
+	ctx   context.Context
+	about events.About
+	// route, method and path are what an entry's path is held to.
+	route, method, path string
+}
+
+// judge turns a check's decision about a request or its answer into what
+// happens: see settle.
 func (t *transit) judge(a *activeRung, d gatehouse.Decision) (gatehouse.Decision, bool) {
 	if d.Verdict == gatehouse.Pass {
 		return d, true
 	}
+	return t.subject().settle(a, d, a.event)
+}
+
+func (t *transit) subject() subject {
+	return subject{
+		gate: t.gate, asm: t.asm, ctx: t.r.Context(), about: t.about(),
+		route: t.x.Route, method: t.r.Method, path: t.x.Path,
+	}
+}
+
+// An eventOf makes the event of a decision that denied.
+type eventOf func(events.About, gatehouse.Decision, gatehouse.Outcome) gatehouse.Event
+
+// settle turns a decision that denied into what happens. It is the only place
+// that does: mode, `allow` entries, the event, the counts. It reports whether
+// the subject may go on, and the decision with its rung and route filled in.
+func (s subject) settle(a *activeRung, d gatehouse.Decision, event eventOf) (gatehouse.Decision, bool) {
 	if !a.fixed && a.modeOf(d.Rule) == gatehouse.Off {
 		return d, true // this rule alone; a rung that is off does not run
 	}
 	d.Rung = a.name
 	if d.Route == "" {
-		d.Route = t.x.Route
+		d.Route = s.route
 	}
-	now := t.gate.now()
+	now := s.gate.now()
 	outcome := gatehouse.Refused
 	if !a.fixed {
-		outcome = t.outcome(a, d, now)
+		outcome = s.outcome(a, d, now)
 	}
 	a.hits.add(outcome, now)
-	t.gate.metrics.decided(d.Rung, outcome)
-	e := a.event(t.about(), d, outcome)
+	s.gate.metrics.decided(d.Rung, outcome)
+	e := event(s.about, d, outcome)
 	e.Status = d.HTTPStatus()
-	if err := t.gate.events.Record(t.r.Context(), e); err != nil && outcome != gatehouse.Refused {
-		if !t.asm.mayPassUnrecorded() {
+	if err := s.gate.events.Record(s.ctx, e); err != nil && outcome != gatehouse.Refused {
+		if !s.asm.mayPassUnrecorded() {
 			d.Status = http.StatusServiceUnavailable
 			return d, false
 		}
@@ -81,11 +108,11 @@ func (t *transit) judge(a *activeRung, d gatehouse.Decision) (gatehouse.Decision
 	return d, outcome != gatehouse.Refused
 }
 
-func (t *transit) outcome(a *activeRung, d gatehouse.Decision, now time.Time) gatehouse.Outcome {
-	if a.modeOf(d.Rule) == gatehouse.Observe || t.asm.observe {
+func (s subject) outcome(a *activeRung, d gatehouse.Decision, now time.Time) gatehouse.Outcome {
+	if a.modeOf(d.Rule) == gatehouse.Observe || s.asm.observe {
 		return gatehouse.Observed
 	}
-	if t.asm.allow.matches(d, t.r.Method, t.x.Path, now) {
+	if s.asm.allow.matches(d, s.method, s.path, now) {
 		return gatehouse.Allowed
 	}
 	return gatehouse.Refused
@@ -101,10 +128,15 @@ func (t *transit) guarded(a *activeRung, check func() gatehouse.Decision) (d gat
 		if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so too
 			panic(p)
 		}
-		t.gate.recordCrash(t.r.Context(), t.about(), a.name, p)
-		d = gatehouse.Denied(RulePanic, gatehouse.Place{}, "The check failed; a check that fails refuses.").WithStatus(http.StatusInternalServerError)
+		d = t.subject().crashed(a, p)
 	}()
 	return check()
+}
+
+// crashed is the decision of a check that panicked.
+func (s subject) crashed(a *activeRung, recovered any) gatehouse.Decision {
+	s.gate.recordCrash(s.ctx, s.about, a.name, recovered)
+	return gatehouse.Denied(RulePanic, gatehouse.Place{}, "The check failed; a check that fails refuses.").WithStatus(http.StatusInternalServerError)
 }
 
 // recordCrash records a panic; the client learns nothing of it.
