@@ -36,6 +36,30 @@ var catalogue = [...]Entry{
 		Meaning: "Another site made a browser send a request that changes something. If the site is a partner of yours, `gatehouse allow` has the entry.",
 	},
 	{
+		Name: "malicious_sqli", Level: gatehouse.Critical, short: "an input became part of a statement's structure",
+		Meaning: "An input became structure of an SQL statement: SQL injection. Detail has the statement without its values, the input between « and ». Warning where it passed, because the rung observes or an `allow` entry lets it.",
+	},
+	{
+		Name: "gate_shape_quarantined", Level: gatehouse.Info, short: "the account is not known to send statements of this shape",
+		Meaning: "A database account sent a statement of a shape that is not known yet. It passed, no input explains it, and it is learned once several clients have produced it. Told once for each shape; where the rung is strict it is refused each time, with level warning.",
+	},
+	{
+		Name: "gate_template_learned", Level: gatehouse.Info,
+		Meaning: "A shape of statement is known from now on for its database account. `gatehouse layers` counts them.",
+	},
+	{
+		Name: "gate_guard_capped", Level: gatehouse.Warning, short: "the statement is beyond what is judged",
+		Meaning: "A statement was not judged whole, as it is too large or too much work. It passed where no outcome is given: what was judged of it was in order. Find out what sends it.",
+	},
+	{
+		Name: "gate_concatenation", Level: gatehouse.Warning,
+		Meaning: "A finding about the application: an input stands in the text of a statement, inside a literal. Today that is a value; bind it as a parameter, and it can never be anything else. Told once a day for each statement and input; Count says how many there were since.",
+	},
+	{
+		Name: "gate_password_stored", Level: gatehouse.Warning, short: "a password is stored in plain, or in a form that is quickly guessed",
+		Meaning: "A finding about the application: it writes a password to the database as it came, or as a fast hash of it. Detail has table, column and form. Store argon2id, scrypt or bcrypt. Told once a day for each column; refused where data/guard/password-stored is in enforce.",
+	},
+	{
 		Name: "sys_startup", Level: gatehouse.Info,
 		Meaning: "The gate started. Detail has its version and where it listens.",
 	},

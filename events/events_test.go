@@ -40,6 +40,13 @@ func (a args) decision() gatehouse.Decision {
 	return d
 }
 
+func (a args) statement() Statement {
+	return Statement{
+		Account: a("account", "shop"), SQL: a("statement", "SELECT name FROM users WHERE email = ?« OR ? = ?» --"),
+		Template: a("template", "SELECT name FROM users WHERE email = ?"), Decoding: a("decoding", "base64"), Table: a("table", "users"),
+	}
+}
+
 func (a args) err() error { return errors.New(a("error", "connection refused")) }
 
 // constructors makes one event by each exported constructor.
@@ -52,6 +59,24 @@ var constructors = []struct {
 		return InputValidationFail(a.about(), a.decision().WithStatus(400), gatehouse.Allowed)
 	}},
 	{"MaliciousCSRF", func(a args) gatehouse.Event { return MaliciousCSRF(a.about(), a.decision(), gatehouse.Refused) }},
+	{"MaliciousSQLi", func(a args) gatehouse.Event {
+		return MaliciousSQLi(a.about(), a.decision(), gatehouse.Refused, a.statement())
+	}},
+	{"ShapeQuarantined", func(a args) gatehouse.Event {
+		return ShapeQuarantined(a.about(), a.decision(), gatehouse.Observed, a.statement())
+	}},
+	{"TemplateLearned", func(a args) gatehouse.Event {
+		return TemplateLearned(a.about(), "POST "+a("route", "/orders/{id}"), a.statement())
+	}},
+	{"GuardCapped", func(a args) gatehouse.Event {
+		return GuardCapped(a.about(), a.decision(), "", a.statement())
+	}},
+	{"Concatenation", func(a args) gatehouse.Event {
+		return Concatenation(a.about(), "POST "+a("route", "/orders/{id}"), a.decision().Place, Times{7, time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}, a.statement())
+	}},
+	{"PasswordStored", func(a args) gatehouse.Event {
+		return PasswordStored(a.about(), a.decision(), gatehouse.Observed, Times{}, Stored{Form: a("form", "md5"), Column: a("column", "password")}, a.statement())
+	}},
 	{"SysStartup", func(a args) gatehouse.Event {
 		return SysStartup(a("version", "v0.1.0"), []string{a("listen", "[::]:8443"), a("listen", "[::]:8080")})
 	}},
