@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// A PlaceKind is a part of a request that a client can put a value into.
+// A PlaceKind is where a value came from that a client chose, now or earlier: a
+// part of the request, or a row of the database.
 type PlaceKind uint8
 
 const (
@@ -34,11 +35,14 @@ const (
 	Key
 	// Body is a body that is passed on unparsed.
 	Body
+	// Row is a value that the exchange read from the database; its name is
+	// the column, such as "body" or "comments.body".
+	Row
 )
 
 var placeNames = [...]string{
 	Whole: "request", PathSegment: "path", Query: "query", Form: "form", JSON: "json", Multipart: "multipart",
-	FileName: "filename", Cookie: "cookie", Header: "header", Key: "key", Body: "body",
+	FileName: "filename", Cookie: "cookie", Header: "header", Key: "key", Body: "body", Row: "row",
 }
 
 func (k PlaceKind) String() string {
@@ -48,8 +52,7 @@ func (k PlaceKind) String() string {
 	return fmt.Sprintf("PlaceKind(%d)", uint8(k))
 }
 
-// A Place is where in a request an input stood. The zero value is the request
-// as a whole.
+// A Place is where an input stood. The zero value is the request as a whole.
 type Place struct {
 	Kind PlaceKind
 	Name string

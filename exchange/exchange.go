@@ -1,12 +1,14 @@
 // Package exchange knows the live exchanges: the requests that the gate has let
-// in and not yet answered, each with the inputs that its client sent and the
-// trace identifier that the gate drew for it. It is how the SQL gate will tell
-// what clients are sending at this moment, and how an event, a refusal and a
-// line of the backend's log are told to be about the same request.
+// in and not yet answered, each with the inputs that its client sent, the values
+// it read from the database, and the trace identifier that the gate drew for
+// it. It is how a judge of SQL statements is told what clients are sending at
+// this moment, and how an event, a refusal and a line of the backend's log are
+// told to be about the same request.
 //
 // It trusts nobody: both identifiers are drawn here from crypto/rand, and the
 // trace identifier goes to the backend alone, never to a client. It decides
-// nothing, and forgets an exchange when it ends.
+// nothing, and forgets an exchange when it ends. [Handler] finds the exchange of
+// a request in a program behind the gate, in the same process.
 package exchange
 
 import (
@@ -16,6 +18,7 @@ import (
 	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -53,11 +56,31 @@ type Exchange struct {
 	Principal gatehouse.Principal
 	// Inputs are the request's inputs; nil until the request was parsed.
 	Inputs *input.Inputs
+
+	suspected candidates
+	refusal   atomic.Pointer[gatehouse.Decision]
 }
 
 // Traceparent is the header that the backend gets (W3C Trace Context, version
 // 00, sampled).
 func (x *Exchange) Traceparent() string { return "00-" + x.Trace + "-" + x.Span + "-01" }
+
+// Refuse notes that a statement of the exchange was refused: the gateway answers
+// with its own refusal in place of the backend's. The first decision stays; its
+// verdict is taken to be Deny. Safe for concurrent use.
+func (x *Exchange) Refuse(d gatehouse.Decision) {
+	d.Verdict = gatehouse.Deny
+	x.refusal.CompareAndSwap(nil, &d)
+}
+
+// Refusal is the first decision that Refuse was given, and whether there is one.
+func (x *Exchange) Refusal() (gatehouse.Decision, bool) {
+	d := x.refusal.Load()
+	if d == nil {
+		return gatehouse.Decision{}, false
+	}
+	return *d, true
+}
 
 // Options configure a Table.
 type Options struct {
