@@ -120,6 +120,9 @@ func (r *reader) checkModes(c *Config) {
 			r.fail(key, "is no rung", suggestOr(name, r.options.Rungs, "gatehouse layers names them"))
 			continue
 		}
+		if setting.Mode == Strict && r.options.Rungs != nil && !slices.Contains(r.options.Strict, name) {
+			r.fail(key, "has no mode strict", "write enforce; strict is for "+strings.Join(r.options.Strict, ", "))
+		}
 		if setting.Mode == gatehouse.Off && !setting.Reason.Given() {
 			r.fail(key, "is off without a reason", "write {mode: off, reason: why}")
 		}
@@ -225,7 +228,7 @@ func (r *reader) checkAllow(entries []AllowEntry) {
 				r.fail(key+".path", r.quote(key+".path", e.Path)+" does not begin with a method", "write one such as POST /comments")
 			}
 		}
-		if path != "" {
+		if path != "" && path != Background {
 			r.checkPattern(key+".path", path)
 		}
 		if e.Expired(r.options.Now()) {
@@ -233,6 +236,10 @@ func (r *reader) checkAllow(entries []AllowEntry) {
 		}
 	}
 }
+
+// Background is the path of an allow entry for what no request caused, such as
+// the statements of a job.
+const Background = "background"
 
 func (r *reader) checkAllowNames(key string, e AllowEntry) {
 	if (e.ID != "" || r.given(key+".id")) && !entryName.MatchString(e.ID) {

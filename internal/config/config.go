@@ -44,9 +44,14 @@ type Config struct {
 
 // A ModeSetting is one line of modes.
 type ModeSetting struct {
-	Mode   gatehouse.Mode   `yaml:"mode" short:"true" need:"true" doc:"enforce refuses, observe records what would have been refused, off does not look (and needs a reason)." example:"observe" enum:"enforce,observe,off"`
+	Mode   gatehouse.Mode   `yaml:"mode" short:"true" need:"true" doc:"enforce refuses, observe records what would have been refused, off does not look (and needs a reason); strict enforces what enforce leaves to a line of its own (data/guard: statements of unknown shape)." example:"observe" enum:"enforce,observe,strict,off"`
 	Reason gatehouse.Reason `yaml:"reason" doc:"Why the rung is off." example:"the backend sets its own"`
 }
+
+// Strict is a mode that only the configuration knows, of rungs in
+// Options.Strict: the rung enforces, and so does the rule that is too sharp to
+// do so wherever the rung does. Taken for a mode, it enforces.
+const Strict gatehouse.Mode = 1<<8 - 1
 
 // Network is who may connect, and where.
 type Network struct {
@@ -194,7 +199,7 @@ type AllowEntry struct {
 	ID      string           `yaml:"id" need:"true" doc:"A name for layers and events: letters, digits, dots, dashes and underscores." example:"comment-html"`
 	Rung    string           `yaml:"rung" need:"true" doc:"The rung that refused." example:"application/csrf"`
 	Rule    string           `yaml:"rule" need:"true" doc:"The rule that refused." example:"cross-site"`
-	Path    string           `yaml:"path" need:"true" doc:"The route: a path as in routes, after a method where only that is meant." example:"POST /comments"`
+	Path    string           `yaml:"path" need:"true" doc:"The route: a path as in routes, after a method where only that is meant; background for statements of no request." example:"POST /comments"`
 	Field   string           `yaml:"field" doc:"The input it was about, such as form:body; any where not given." example:"form:body"`
 	Reason  gatehouse.Reason `yaml:"reason" need:"true" doc:"Why it may pass." example:"our own widget on the partner's site"`
 	Expires Expiry           `yaml:"expires" doc:"Until when, as a date (through its end, UTC) or a time (RFC 3339); for ever where not given." example:"2027-06-30"`

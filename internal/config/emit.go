@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/secret"
 )
 
@@ -30,6 +31,11 @@ func flow(v reflect.Value) string {
 	switch value := v.Interface().(type) {
 	case secret.Text:
 		return `"${file:/path}"`
+	case gatehouse.Mode:
+		if value == Strict {
+			return strictWord
+		}
+		return value.String()
 	case netip.Prefix:
 		if value.IsSingleIP() {
 			return scalar(value.Addr().String())

@@ -83,7 +83,7 @@ var leaves = map[reflect.Type]leaf{
 	reflect.TypeFor[int]():    {want: "a whole number", kinds: aNumber + aText, parse: parseInt},
 
 	reflect.TypeFor[gatehouse.Reason](): {want: "a reason in words", kinds: aText, parse: parseReason},
-	reflect.TypeFor[gatehouse.Mode]():   {want: "one of enforce, observe, off", kinds: aText, parse: parseMode},
+	reflect.TypeFor[gatehouse.Mode]():   {want: "one of enforce, observe, strict, off", kinds: aText, parse: parseMode},
 
 	reflect.TypeFor[secret.Text]():  {want: "a secret", kinds: aText + aNumber, parse: parseText, secret: true},
 	reflect.TypeFor[Duration]():     {want: "a duration", kinds: aText, parse: hinted(ParseDuration, "write one such as 10s, 5m or 30d")},
@@ -137,11 +137,16 @@ func parseReason(s string) (any, error) {
 
 func parseMode(s string) (any, error) {
 	var m gatehouse.Mode
-	if m.UnmarshalText([]byte(s)) != nil {
-		return nil, errors.New("write enforce, observe or off")
+	switch {
+	case s == strictWord:
+		return Strict, nil
+	case m.UnmarshalText([]byte(s)) != nil:
+		return nil, errors.New("write enforce, observe, strict or off")
 	}
 	return m, nil
 }
+
+const strictWord = "strict"
 
 func parsePrefix(s string) (any, error) {
 	if !strings.Contains(s, "/") {

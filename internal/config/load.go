@@ -35,6 +35,8 @@ type Options struct {
 	Now func() time.Time
 	// Rungs are the names that modes and allow may use; nil means any.
 	Rungs []string
+	// Strict are those of Rungs that have the mode strict.
+	Strict []string
 	// Upstream stands in for the key (run --upstream), and wins over it.
 	Upstream string
 

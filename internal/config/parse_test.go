@@ -104,7 +104,7 @@ func TestParse_Mistakes_AreNamedWithPlaceAndWhatToDo(t *testing.T) {
 		{"private without token", "network: {private: {listen: ':9000'}}", `2:21: network.private.listen: ":9000" is reachable from other machines without a token; add token: ${file:/path}, listen on 127.0.0.1, or add a reason`},
 		{"private without listen", "network: {private: {token: '${env:TOKEN}'}}", "2:11: network.private.listen: is missing; add listen: 127.0.0.1:9443, or remove the section"},
 		{"off without reason", "modes: {input: off}", "2:9: modes.input: is off without a reason; write {mode: off, reason: why}"},
-		{"unknown mode", "modes: {input: obsrve}", `2:9: modes.input: "obsrve" is not one of enforce, observe, off; did you mean "observe"?`},
+		{"unknown mode", "modes: {input: obsrve}", `2:9: modes.input: "obsrve" is not one of enforce, observe, strict, off; did you mean "observe"?`},
 		{"unknown rung", "modes: {application/crsf: observe}", `2:9: modes.application/crsf: is no rung; did you mean "application/csrf"?`},
 		{"exempt without reason", "routes: [{path: /x, csrf: {exempt: webhook}}]", "2:21: routes[0].csrf.reason: is missing; say in one sentence why; every bypass needs a reason"},
 		{"exempt with blank reason", "routes: [{path: /x, csrf: {exempt: webhook, reason: ' '}}]", `2:45: routes[0].csrf.reason: " " is not a reason in words; say in one sentence why; every bypass needs a reason`},
