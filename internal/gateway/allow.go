@@ -26,7 +26,9 @@ type allowEntry struct {
 	config.AllowEntry
 	method string
 	path   input.Pattern
-	use    *allowUse
+	// background is set where the entry is about what no request caused.
+	background bool
+	use        *allowUse
 }
 
 // allowUse is what is known of an entry's use; it survives reload and restart.
@@ -53,7 +55,8 @@ func compileAllow(entries []config.AllowEntry, uses *allowUses, now time.Time) (
 		if method, rest, ok := strings.Cut(path, " "); ok {
 			entry.method, path = method, strings.TrimSpace(rest)
 		}
-		if path != "" {
+		entry.background = path == config.Background
+		if path != "" && !entry.background {
 			pattern, err := input.ParsePattern(path)
 			if err != nil {
 				return nil, fmt.Errorf("allow %s: path: %w", e.ID, err)
@@ -84,10 +87,11 @@ func (e *allowEntry) matches(d gatehouse.Decision, method, path string, now time
 		e.Rule != "" && e.Rule != d.Rule,
 		e.Field != "" && e.Field != d.Place.String(),
 		e.method != "" && e.method != method,
+		e.background != (path == ""),
 		e.Expired(now):
 		return false
 	}
-	return e.Path == "" || e.path.Match(path)
+	return e.background || e.Path == "" || e.path.Match(path)
 }
 
 func (u *allowUses) of(id string, now time.Time) *allowUse {

@@ -23,6 +23,7 @@ type assembly struct {
 	connection []activeRung
 	request    []requestStep
 	response   []responseStep
+	statement  statementStep
 	allow      allowList
 	routes     []declaredRoute
 	proxy      *proxy
@@ -64,6 +65,7 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 		errs = append(errs, err)
 		a.response = append(a.response, responseStep{active, check})
 	}
+	a.statement = g.statementStep(c)
 	var err error
 	a.allow, err = compileAllow(c.Allow, g.allowUses, g.now())
 	errs = append(errs, err)
@@ -86,8 +88,7 @@ func (g *Gate) activate(r rung, c *config.Config) activeRung {
 		return active
 	}
 	if m, ok := c.Modes[r.name]; ok {
-		active.mode = m.Mode
-		clear(active.ruleModes) // what is said of the rung is said of its rules
+		active.say(m.Mode)
 	}
 	for name, m := range c.Modes {
 		if rule, ok := strings.CutPrefix(name, r.name+"/"); ok && !g.isRung(name) {
@@ -95,6 +96,22 @@ func (g *Gate) activate(r rung, c *config.Config) activeRung {
 		}
 	}
 	return active
+}
+
+// say puts the rung into the mode that the configuration says of it, which is
+// said of its rules too.
+func (a *activeRung) say(m gatehouse.Mode) {
+	strict := m == config.Strict
+	if strict {
+		m = gatehouse.Enforce
+	}
+	a.mode = m
+	maps.DeleteFunc(a.ruleModes, func(rule string, _ gatehouse.Mode) bool {
+		return m != gatehouse.Enforce || !slices.Contains(a.apart, rule)
+	})
+	if strict && a.strict != "" {
+		a.ruleModes[a.strict] = gatehouse.Enforce
+	}
 }
 
 func (g *Gate) isRung(name string) bool { return g.hits[name] != nil }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/events/sink"
 	"github.com/gatehousehq/gatehouse/exchange"
@@ -60,6 +61,8 @@ type Gate struct {
 	metrics   *metrics
 	health    upstreamHealth
 	allowUses *allowUses
+	guard     *guard.Protection
+	templates *templates
 	hits      map[string]*hits
 	started   time.Time
 	draining  atomic.Bool
@@ -125,6 +128,9 @@ func (g *Gate) open(o Options) error {
 		return err
 	}
 	if g.allowUses, err = loadAllowUses(ctx, g.store); err != nil {
+		return err
+	}
+	if err = g.openGuard(ctx); err != nil {
 		return err
 	}
 	g.metrics = newMetrics(g)
@@ -245,6 +251,9 @@ func (g *Gate) Close() error {
 	}
 	if g.allowUses != nil {
 		errs = append(errs, g.allowUses.save(ctx, g.store))
+	}
+	if g.templates != nil {
+		errs = append(errs, g.templates.save(ctx, g.store))
 	}
 	if g.events != nil {
 		errs = append(errs, g.events.Close(ctx))

@@ -56,8 +56,11 @@ type subject struct {
 	asm   *assembly
 	ctx   context.Context
 	about events.About
-	// route, method and path are what an entry's path is held to.
+	// route, method and path are what an entry's path is held to; all empty for
+	// what no request caused.
 	route, method, path string
+	// observed is set where the decision may be recorded and no more.
+	observed bool
 }
 
 // judge turns a check's decision about a request or its answer into what
@@ -99,7 +102,8 @@ func (s subject) settle(a *activeRung, d gatehouse.Decision, event eventOf) (gat
 	s.gate.metrics.decided(d.Rung, outcome)
 	e := event(s.about, d, outcome)
 	e.Status = d.HTTPStatus()
-	if err := s.gate.events.Record(s.ctx, e); err != nil && outcome != gatehouse.Refused {
+	// A client that hangs up does not keep its event from being written.
+	if err := s.gate.events.Record(context.WithoutCancel(s.ctx), e); err != nil && outcome != gatehouse.Refused {
 		if !s.asm.mayPassUnrecorded() {
 			d.Status = http.StatusServiceUnavailable
 			return d, false
@@ -109,7 +113,7 @@ func (s subject) settle(a *activeRung, d gatehouse.Decision, event eventOf) (gat
 }
 
 func (s subject) outcome(a *activeRung, d gatehouse.Decision, now time.Time) gatehouse.Outcome {
-	if a.modeOf(d.Rule) == gatehouse.Observe || s.asm.observe {
+	if a.modeOf(d.Rule) == gatehouse.Observe || s.asm.observe || s.observed {
 		return gatehouse.Observed
 	}
 	if s.asm.allow.matches(d, s.method, s.path, now) {
@@ -154,12 +158,7 @@ func (g *Gate) record(ctx context.Context, e gatehouse.Event) {
 
 // about is what events say of the request.
 func (t *transit) about() events.About {
-	a := events.About{
-		Request: t.x.ID, Principal: t.x.Principal.ID,
-		Method: t.r.Method, Host: t.r.Host, Path: t.x.Path,
-	}
-	if t.x.Client.IsValid() {
-		a.Client = t.x.Client.String()
-	}
+	a := aboutOf(t.x)
+	a.Method, a.Host = t.r.Method, t.r.Host
 	return a
 }

@@ -3,12 +3,14 @@ package gateway
 import (
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/csrf"
+	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/taint"
 )
 
-// This file is the ladder: what a connection, a request and a response pass, in
-// this order. A later rung relies on what an earlier one settled. Removing a
+// This file is the ladder: what a connection, a request, a response and a statement
+// pass, in this order. A later rung relies on what an earlier one settled. Removing a
 // layer is deleting its folder and its lines here. `gatehouse layers` prints
 // these tables, and testdata/ladder.golden pins them.
 
@@ -27,9 +29,16 @@ type rung struct {
 	mode gatehouse.Mode
 	// rules are those whose shipped mode differs from the rung's.
 	rules map[string]gatehouse.Mode
+	// apart are those of rules whose mode goes by lines of their own: enforce
+	// said of the rung leaves them as they are shipped.
+	apart []string
+	// strict is the one of apart that the mode strict enforces with the rung;
+	// empty: the rung has no such mode.
+	strict string
 	// fixed marks what the gate can't do without: it has no mode to choose.
 	fixed bool
-	// event is the security event that a refusal is recorded as.
+	// event is the security event that a refusal is recorded as, where the rung
+	// does not choose it by the decision.
 	event func(events.About, gatehouse.Decision, gatehouse.Outcome) gatehouse.Event
 }
 
@@ -112,6 +121,22 @@ func responseRungs() []responseRung {
 	}
 }
 
+// statementRungs stand between the backend and its database. What they judge by
+// outlives an assembly: see statement.go.
+func statementRungs() []rung {
+	return []rung{
+		{
+			name:  guard.Rung,
+			stops: "SQL injection: an input may become a value of a statement, never structure",
+			why:   "last before the database: it sees the statement as the backend made it, however the input was changed on its way",
+			mode:  gatehouse.Enforce,
+			rules: map[string]gatehouse.Mode{taint.RuleUnknown: gatehouse.Observe, guard.RulePassword: gatehouse.Observe},
+			apart: []string{taint.RuleUnknown, guard.RulePassword}, strict: taint.RuleUnknown,
+			event: events.AuthzFail,
+		},
+	}
+}
+
 // rungs are all lines of the ladder, with the table each stands in.
 func rungs() []tableRung {
 	var all []tableRung
@@ -124,12 +149,26 @@ func rungs() []tableRung {
 	for _, r := range responseRungs() {
 		all = append(all, tableRung{"response", r.rung})
 	}
+	for _, r := range statementRungs() {
+		all = append(all, tableRung{"statement", r})
+	}
 	return all
 }
 
 type tableRung struct {
 	table string
 	rung
+}
+
+// StrictRungs are those that have the mode strict.
+func StrictRungs() []string {
+	var names []string
+	for _, r := range rungs() {
+		if r.strict != "" {
+			names = append(names, r.name)
+		}
+	}
+	return names
 }
 
 // RungNames are the names that `modes` and `allow` may use.

@@ -194,7 +194,7 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 
 // aborted is called where the answer's body broke off after its head was sent.
 func (p *proxy) aborted(t *transit) {
-	if t.w.failed || t.r.Context().Err() != nil || t.late.Load() != nil || t.expired() {
+	if t.w.failed || t.r.Context().Err() != nil || t.late.Load() != nil || t.expired() || t.refusedLate() {
 		return
 	}
 	p.gate.metrics.upstreamFailures.WithLabelValues("cut").Inc()

@@ -84,8 +84,12 @@ func (t *transit) climb() bool {
 	return true
 }
 
-// answered passes the response rungs in order.
+// answered passes the response rungs in order. An answer that was made with a
+// refused statement is not looked at: the refusal takes its place.
 func (t *transit) answered(res *http.Response) error {
+	if d, ok := t.x.Refusal(); ok {
+		return &refusedError{d}
+	}
 	for i := range t.asm.response {
 		step := &t.asm.response[i]
 		d := t.guarded(&step.activeRung, func() gatehouse.Decision { return step.check(t, res) })
@@ -93,6 +97,7 @@ func (t *transit) answered(res *http.Response) error {
 			return &refusedError{d}
 		}
 	}
+	t.watchAnswer(res)
 	return nil
 }
 
