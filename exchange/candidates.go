@@ -17,11 +17,11 @@ const (
 	MaxRows     = 256
 	MaxRowBytes = 64 << 10
 
-	// minInput and minRow are the shortest values that can matter, in bytes:
+	// minInput and MinRow are the shortest values that can matter, in bytes:
 	// no structure of two bytes changes a statement without a third ("--" needs
 	// something to cut off), and what a row holds is long before it is code.
 	minInput = 3
-	minRow   = 6
+	MinRow   = 6
 )
 
 // candidates are what may have become structure of the exchange's statements.
@@ -109,7 +109,7 @@ func (c *candidates) add(value string, place gatehouse.Place, exchange string) {
 // beginning is, and RowsCut tells. Safe for concurrent use.
 func (x *Exchange) NoteRow(column, value string) {
 	c := &x.suspected
-	if len(value) < minRow || c.cut.Load() {
+	if len(value) < MinRow || c.cut.Load() {
 		return
 	}
 	c.mu.Lock()
@@ -123,7 +123,7 @@ func (x *Exchange) NoteRow(column, value string) {
 		c.cut.Store(true)
 		value = beginning(value, room)
 	}
-	if c.rows == MaxRows || len(value) < minRow {
+	if c.rows == MaxRows || len(value) < MinRow {
 		return
 	}
 	c.rows++
