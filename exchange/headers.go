@@ -29,13 +29,19 @@ func ordinaryHeader(i input.Input) bool {
 }
 
 // ordinaryHost reports whether s is a name or address with or without a port.
+// Only internationalised labels hold two dashes, after their "xn".
 func ordinaryHost(s string) bool {
-	for i := range len(s) {
-		if c := s[i]; !alphanumeric(c) && !strings.ContainsRune(".:-[]", rune(c)) {
+	for label := range strings.SplitSeq(s, ".") {
+		if strings.Contains(strings.TrimPrefix(label, "xn--"), "--") {
 			return false
 		}
 	}
-	return !strings.Contains(s, "--") || strings.Contains(s, "xn--") // internationalised names
+	for i := range len(s) {
+		if c := s[i]; !alphanumeric(c) && c != '.' && c != ':' && c != '-' && c != '[' && c != ']' {
+			return false
+		}
+	}
+	return true
 }
 
 // ordinaryList reports whether s is a list of words with parameters, such as
