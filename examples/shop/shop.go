@@ -27,6 +27,9 @@ type Options struct {
 	// Dir is the folder for pictures, uploads and the made-up configuration.
 	// Empty: a temporary one, removed by Close.
 	Dir string
+	// Around wraps the shop's handler where it serves, such as
+	// exchange.NewHandler does. Nil: it serves bare.
+	Around func(http.Handler) (http.Handler, error)
 	// Logger gets one line for each request that failed. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Now is the clock. Nil: time.Now.
@@ -43,6 +46,7 @@ type Shop struct {
 	now      func() time.Time
 	pages    pages
 	mux      *http.ServeMux
+	served   http.Handler // what Serve serves: the shop itself, or around it
 	inHouse  *inHouse
 	pictures map[string]asset
 	static   map[string]asset
@@ -96,8 +100,11 @@ func (s *Shop) open(o Options) (err error) {
 	if s.inHouse, err = startInHouse(s.pictures); err != nil {
 		return err
 	}
-	s.mux = s.routes()
-	return nil
+	s.mux, s.served = s.routes(), s
+	if o.Around != nil {
+		s.served, err = o.Around(s)
+	}
+	return err
 }
 
 // openFiles lays out the shop's folder: pictures to download, uploads, and a

@@ -6,12 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -81,80 +79,6 @@ func (d *demo) stop() error {
 	return errors.Join(append(errs, os.RemoveAll(d.dir))...)
 }
 
-// start starts both shops and the gate, all on loopback and with a state that is
-// thrown away.
-func (c demoCommand) start(ctx context.Context, g *globals) (*demo, error) {
-	dir, err := os.MkdirTemp("", "gatehouse-demo-")
-	if err != nil {
-		return nil, fmt.Errorf("making a folder for the demo: %w", err)
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	d := &demo{dir: dir, cancel: cancel, failed: make(chan error, 3)}
-	d.bare, err = d.startShop(ctx, "bare")
-	var behind *url.URL
-	if err == nil {
-		behind, err = d.startShop(ctx, "protected")
-	}
-	if err == nil {
-		err = d.startGate(ctx, c, g, behind)
-	}
-	if err != nil {
-		return nil, errors.Join(err, d.stop())
-	}
-	return d, nil
-}
-
-func (d *demo) startShop(ctx context.Context, name string) (*url.URL, error) {
-	sh, ln, err := openShop(filepath.Join(d.dir, name))
-	if err != nil {
-		return nil, err
-	}
-	d.closers = append(d.closers, sh.Close)
-	d.begin(func() error { return sh.Serve(ctx, ln) })
-	return &url.URL{Scheme: "http", Host: ln.Addr().String(), Path: "/"}, nil
-}
-
-func (d *demo) startGate(ctx context.Context, c demoCommand, g *globals, behind *url.URL) error {
-	cfg, err := c.config(behind)
-	if err != nil {
-		return err
-	}
-	state := filepath.Join(d.dir, "state")
-	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger(slog.LevelWarn)})
-	if err != nil {
-		return err
-	}
-	d.closers = append(d.closers, d.gate.Close)
-	ready := make(chan string, 1)
-	d.begin(func() error { return d.gate.Run(ctx, func(addresses []string) { ready <- addresses[0] }) })
-	select {
-	case address := <-ready:
-		d.protected, err = url.Parse(address + "/")
-	case err = <-d.failed:
-		d.running--
-	}
-	if err != nil {
-		return err
-	}
-	d.client, err = trusting(ctx, state)
-	return err
-}
-
-func openShop(dir string) (*shop.Shop, net.Listener, error) {
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("making the shop's folder: %w", err)
-	}
-	ln, err := shop.Listen("127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	sh, err := shop.New(shop.Options{Path: filepath.Join(dir, "shop.db"), Dir: dir})
-	if err != nil {
-		return nil, nil, errors.Join(err, ln.Close())
-	}
-	return sh, ln, nil
-}
-
 // config is what `run --upstream` uses, with what --without says.
 func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
 	cfg := config.Default()
@@ -167,7 +91,7 @@ func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
 		}
 		cfg.Modes[rung] = config.ModeSetting{Mode: gatehouse.Off, Reason: "demo --without"}
 	}
-	return cfg, cfg.Validate(config.Options{Rungs: gateway.RungNames()})
+	return cfg, cfg.Validate(config.Options{Rungs: gateway.RungNames(), Strict: gateway.StrictRungs()})
 }
 
 // freeAddress is the address asked for, or a free port where it is taken.

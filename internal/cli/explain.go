@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +66,7 @@ var outcomes = map[gatehouse.Outcome]string{
 func (g *globals) explain(e gatehouse.Event) error {
 	w := g.process.Stdout
 	head := e.Words
-	if e.Rung != "" && e.Request != "" {
+	if e.Outcome != "" && e.Request != "" {
 		head = fmt.Sprintf("Request %s was %s.", e.Request, outcomes[e.Outcome])
 	}
 	fmt.Fprintf(w, "%s\n\n", g.paint(head, bold))
@@ -89,9 +91,12 @@ func (g *globals) explain(e gatehouse.Event) error {
 			line("place", e.Field)
 		}
 		line("why", e.Evidence)
+		if strings.HasPrefix(e.Field, "row:") {
+			line("author", "whoever stored that value, who need not be this client")
+		}
 	}
 	line("told", told(e))
-	for _, name := range sortedKeys(e.Detail) {
+	for _, name := range detailNames(e) {
 		line(name, e.Detail[name])
 	}
 	if e.Occurrences() > 1 {
@@ -104,6 +109,19 @@ func (g *globals) explain(e gatehouse.Event) error {
 	return g.whatNext(e)
 }
 
+// sideNames are what stands on the other side of the backend, in the order in
+// which a person follows an input there.
+var sideNames = []string{"account", "decoding", "statement", "template", "table", "column", "form"}
+
+// detailNames are the names of an event's Detail in the order to print them.
+func detailNames(e gatehouse.Event) []string {
+	names := sortedKeys(e.Detail)
+	slices.SortStableFunc(names, func(a, b string) int {
+		return cmp.Compare(slices.Index(sideNames, a), slices.Index(sideNames, b))
+	})
+	return names
+}
+
 // paintName makes the first column faint.
 func (g *globals) paintName(column int, cell string) string {
 	if column > 0 {
@@ -112,11 +130,16 @@ func (g *globals) paintName(column int, cell string) string {
 	return g.paint(cell, faint)
 }
 
+// consoleRule is the rule that refuses what SQL consoles send.
+const consoleRule = "whole-statement"
+
 // told is what the client of a refusal learned.
 func told(e gatehouse.Event) string {
 	switch {
 	case e.Outcome != gatehouse.Refused:
 		return ""
+	case e.Request == "" && e.Rung == guardRung:
+		return "an error, to the application whose own work it was"
 	case e.Request == "":
 		return "nothing: the connection was closed"
 	case e.Status == 0:
@@ -146,11 +169,19 @@ func (g *globals) whatNext(e gatehouse.Event) error {
 			"  gatehouse bans remove %s   lifts a ban; network.allow and network.deny stand in the configuration\n", e.Client)
 		return err
 	}
-	if e.Request == "" {
+	id := e.Request
+	if id == "" && e.Rung == guardRung { // the application's own work
+		id = e.ID
+	}
+	if id == "" {
 		return nil
+	}
+	if e.Rule == consoleRule {
+		fmt.Fprintf(g.process.Stdout, "\nAn input that is a whole statement is what an SQL console sends. If this is one, and who may use it is\n"+
+			"checked, an entry lets whole statements pass from this field of this route alone; every one is recorded.\n")
 	}
 	_, err := fmt.Fprintf(g.process.Stdout, "\nWas it right to refuse? If not:\n"+
 		"  gatehouse allow %s --reason \"…\"   prints the entry that lets this, and nothing more, pass\n"+
-		"  gatehouse promote %s --to observe   prints the line that records without refusing\n", e.Request, e.Rung)
+		"  gatehouse promote %s --to observe   prints the line that records without refusing\n", id, e.Rung)
 	return err
 }

@@ -25,7 +25,8 @@ func (g *globals) greet(ctx context.Context, gate *gateway.Gate, addresses []str
 	}
 	byMode := make(map[string][]string)
 	for _, r := range l.Rungs {
-		if r.Mode != "fixed" {
+		idle := r.Table == "statement" && len(l.Accounts) == 0 // no database speaks through the gate
+		if r.Mode != "fixed" && !idle {
 			byMode[r.Mode] = append(byMode[r.Mode], r.Name)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/gatehousehq/gatehouse/internal/config"
@@ -83,6 +84,9 @@ func (g *globals) printLayers(l gateway.Layers, running, why bool) error {
 			fmt.Fprintf(w, "\n%s\n", g.paint(current, bold))
 		}
 		g.printRung(r, why)
+		if r.Table == "statement" && running {
+			g.printAccounts(l)
+		}
 	}
 	g.printBypasses(l)
 	return g.printAllow(l.Allow)
@@ -93,8 +97,12 @@ var modeStyles = map[string]style{"enforce": green, "observe": yellow, "off": re
 func (g *globals) printRung(r gateway.RungLine, why bool) {
 	w := g.process.Stdout
 	mode := r.Mode
+	var rules []string
 	for _, rule := range sortedKeys(r.Rules) {
-		mode += fmt.Sprintf(" (%s: %s)", rule, r.Rules[rule])
+		rules = append(rules, rule+": "+r.Rules[rule])
+	}
+	if len(rules) > 0 {
+		mode += " (" + strings.Join(rules, ", ") + ")"
 	}
 	fmt.Fprintf(w, "  %s  %s\n", g.paint(fmt.Sprintf("%-17s", r.Name), bold), g.paint(mode, modeStyles[r.Mode]))
 	fmt.Fprintf(w, "      stops   %s\n", r.Stops)
@@ -109,6 +117,32 @@ func (g *globals) printRung(r gateway.RungLine, why bool) {
 	}
 	if r.Change != "" {
 		fmt.Fprintf(w, "      change  %s\n", g.paint(r.Change, faint))
+	}
+}
+
+// printAccounts prints what data/guard knows of each database account.
+func (g *globals) printAccounts(l gateway.Layers) {
+	w := g.process.Stdout
+	if len(l.Accounts) == 0 {
+		fmt.Fprintf(w, "      sees    %s\n", g.paint("nothing: no database account sends its statements through this gate", yellow))
+		return
+	}
+	for _, a := range l.Accounts {
+		old := ""
+		if a.Old > 0 {
+			old = fmt.Sprintf(" (and %d of another version)", a.Old)
+		}
+		fmt.Fprintf(w, "      account %s: %s%s, %d in quarantine", a.Account, plural(uint64(a.Templates), "template"), old, a.Quarantined)
+		if a.Judged > 0 {
+			fmt.Fprintf(w, "; %s since the start, %.1f%% of known shape", plural(a.Judged, "statement"), 100*a.HitRate())
+		}
+		if a.Capped > 0 {
+			fmt.Fprintf(w, ", %d judged in part", a.Capped)
+		}
+		fmt.Fprintln(w)
+	}
+	if len(l.Quarantine) > 0 {
+		fmt.Fprintf(w, "      shapes  %s\n", g.paint("gatehouse layers --json lists those in quarantine", faint))
 	}
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 
 type promoteCommand struct {
 	Rung   string `arg:"" help:"The rung, such as input; or a rule of it, such as input/bomb."`
-	To     string `enum:"enforce,observe,off" default:"enforce" placeholder:"MODE" help:"The mode: enforce, observe or off. Default: enforce."`
+	To     string `enum:"enforce,observe,strict,off" default:"enforce" placeholder:"MODE" help:"The mode: enforce, observe, strict or off. Default: enforce."`
 	Reason string `placeholder:"WORDS" help:"Why; off needs one."`
 }
 
@@ -32,6 +33,9 @@ type promotion struct {
 	Unknown string `json:"unknown,omitempty"`
 }
 
+// refuses reports whether the mode is one that refuses.
+func (p promotion) refuses() bool { return p.Mode == "enforce" || p.Mode == "strict" }
+
 func (c promoteCommand) Run(ctx context.Context, g *globals) error {
 	rung, rule, err := splitRung(c.Rung)
 	if err != nil {
@@ -44,7 +48,10 @@ func (c promoteCommand) Run(ctx context.Context, g *globals) error {
 	if l, _, err := g.layers(ctx); err == nil {
 		p.Now = modeIn(l, rung, rule)
 	}
-	if c.To == "enforce" {
+	if c.To == "strict" && (rule != "" || !slices.Contains(gateway.StrictRungs(), rung)) {
+		return usage("%s has no mode strict: it is for %s", c.Rung, strings.Join(gateway.StrictRungs(), ", "))
+	}
+	if p.refuses() {
 		lines, err := g.reportLines(ctx, gateway.ReportQuery{Since: time.Now().Add(-promoteSince), Rung: rung})
 		if err != nil {
 			p.Unknown = oneLine(err)
@@ -103,7 +110,7 @@ func (g *globals) printPromotion(ctx context.Context, p promotion) error {
 		return err
 	}
 	_, err := fmt.Fprintf(w, "  %s: %s\n", p.Name, p.Mode)
-	if p.Mode != "enforce" {
+	if !p.refuses() {
 		return err
 	}
 	if p.Unknown != "" {

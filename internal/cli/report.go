@@ -26,15 +26,20 @@ func (c reportCommand) Run(ctx context.Context, g *globals) error {
 	if err := knownRung(c.Rung); err != nil {
 		return err
 	}
-	lines, err := g.reportLines(ctx, gateway.ReportQuery{Since: time.Now().Add(-since.Std()), Rung: c.Rung})
+	from := time.Now().Add(-since.Std())
+	lines, err := g.reportLines(ctx, gateway.ReportQuery{Since: from, Rung: c.Rung})
 	if err != nil {
 		return err
 	}
 	if g.JSON {
 		return g.printJSON(lines)
 	}
+	found, err := g.findings(ctx, from, c.Rung)
+	if err != nil {
+		return err
+	}
 	w := g.process.Stdout
-	if len(lines) == 0 {
+	if len(lines) == 0 && len(found) == 0 {
 		_, err := fmt.Fprintf(w, "No rung objected to anything in the last %s.\n", c.Since)
 		return err
 	}
@@ -49,6 +54,9 @@ func (c reportCommand) Run(ctx context.Context, g *globals) error {
 		if err := g.reportPart(part.title, part.outcome, lines); err != nil {
 			return err
 		}
+	}
+	if err := g.printFindings(found); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintln(w, "gatehouse explain ID tells one in words.")
 	return err

@@ -48,7 +48,7 @@ func with(f func(*config.Config)) change { return func(o *Options) { f(o.Config)
 func written(t testing.TB, text string) change {
 	t.Helper()
 	return func(o *Options) {
-		c, err := config.Parse("", []byte(text), config.Options{Upstream: o.Config.Upstream, Rungs: RungNames()})
+		c, err := config.Parse("", []byte(text), config.Options{Upstream: o.Config.Upstream, Rungs: RungNames(), Strict: StrictRungs()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -26,6 +26,12 @@ type Layers struct {
 	Rungs        []RungLine  `json:"rungs"`
 	Bypasses     []Bypass    `json:"bypasses,omitempty"`
 	Allow        []AllowLine `json:"allow,omitempty"`
+	// Accounts are the database accounts whose statements data/guard judged, or
+	// knows templates of.
+	Accounts []AccountLine `json:"accounts,omitempty"`
+	// Quarantine are the shapes that passed and are not learned, those seen last
+	// first.
+	Quarantine []SuspectLine `json:"quarantine,omitempty"`
 }
 
 // A RungLine is one line of the ladder.
@@ -77,6 +83,7 @@ func (g *Gate) Layers(context.Context) (Layers, error) {
 	for _, e := range asm.allow {
 		l.Allow = append(l.Allow, e.line(now))
 	}
+	l.Accounts, l.Quarantine = g.templates.accounts(), g.templates.quarantine()
 	return l, nil
 }
 
