@@ -23,6 +23,12 @@ php:gd|php-gd|MediaWiki behind the gate
 php:mbstring|php-mbstring|MediaWiki behind the gate
 php:pdo_sqlite|php-sqlite3|MediaWiki behind the gate
 php:intl|php-intl|MediaWiki behind the gate
+php:pgsql|php-pgsql|MediaWiki's statements, in tests/attacks/benign
+python:django|python3-django|Django's statements, in tests/attacks/benign
+python:sqlalchemy|python3-sqlalchemy|SQLAlchemy's statements, in tests/attacks/benign
+python:psycopg2|python3-psycopg2|what both of them use
+python:psycopg|python3-psycopg|statements with bound parameters, in tests/attacks/benign
+postgres|postgresql|a throwaway server for the tests of the SQL gate
 node|nodejs|scripts of the pages under test
 nginx|nginx-light|a peer in benchmarks/http
 wrk|wrk|the load in benchmarks/http
@@ -42,6 +48,8 @@ mediawiki_packages="mediawiki mediawiki-classes"
 has() {
   case $1 in
     php:*) grep -qix "${1#php:}" <<<"$(command -v php >/dev/null && php -m 2>/dev/null)" ;;
+    python:*) /usr/bin/python3 -c "import ${1#python:}" 2>/dev/null ;; # Debian's own, whichever is first in PATH
+    postgres) command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
     nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
     *) command -v "$1" >/dev/null ;;
   esac
@@ -55,19 +63,33 @@ can_install() {
   command -v sudo >/dev/null && sudo -n true 2>/dev/null && as_root="sudo -n"
 }
 
+# Files that only an installation needs, removed when it is over.
+made=()
+remove_made() { [ ${#made[@]} -eq 0 ] || $as_root rm -f "${made[@]}"; }
+trap remove_made EXIT
+
 # A package's script asks policy-rc.d before it starts a daemon; 101 says no.
 policy=/usr/sbin/policy-rc.d
 forbid_daemons() {
   [ -e "$policy" ] && return
   printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
   $as_root chmod 755 "$policy"
-  trap '$as_root rm -f "$policy"' EXIT
+  made+=("$policy")
+}
+
+# PostgreSQL's package makes a cluster of its own unless this file says no;
+# the tests make theirs.
+cluster=/etc/postgresql-common/createcluster.d/gatehouse.conf
+forbid_cluster() {
+  $as_root mkdir -p "${cluster%/*}"
+  echo 'create_main_cluster = false' | $as_root tee "$cluster" >/dev/null
+  made+=("$cluster")
 }
 
 # What an installation would start at the next boot is disabled.
-disable_nginx() {
-  if [ -d /run/systemd/system ]; then $as_root systemctl disable --quiet nginx || true
-  elif command -v update-rc.d >/dev/null; then $as_root update-rc.d nginx disable >/dev/null 2>&1 || true; fi
+disable() { # service
+  if [ -d /run/systemd/system ]; then $as_root systemctl disable --quiet "$1" || true
+  elif command -v update-rc.d >/dev/null; then $as_root update-rc.d "$1" disable >/dev/null 2>&1 || true; fi
 }
 
 updated=no
@@ -80,8 +102,10 @@ update_lists() {
 install_packages() {
   update_lists
   forbid_daemons
+  case " $* " in *" postgresql "*) forbid_cluster ;; esac
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-  case " $* " in *" nginx-light "*) disable_nginx ;; esac
+  case " $* " in *" nginx-light "*) disable nginx ;; esac
+  case " $* " in *" postgresql "*) disable postgresql ;; esac
 }
 
 unpack_mediawiki() {
