@@ -43,7 +43,7 @@ func (a args) decision() gatehouse.Decision {
 func (a args) statement() Statement {
 	return Statement{
 		Account: a("account", "shop"), SQL: a("statement", "SELECT name FROM users WHERE email = ?« OR ? = ?» --"),
-		Template: a("template", "SELECT name FROM users WHERE email = ?"), Decoding: a("decoding", "base64"), Table: a("table", "users"),
+		Template: a("template", "SELECT name FROM users WHERE email = ?"), Decoding: a("decoding", "base64"), Table: a("table", "users"), From: a("from", "5x1n8c4d"),
 	}
 }
 

@@ -18,6 +18,8 @@ type Statement struct {
 	Template string
 	// Decoding is what the application did to the input.
 	Decoding string
+	// From is the request whose input it is, where that is not the event's own.
+	From string
 	// Table is the table that it reads or writes first.
 	Table string
 }
@@ -25,6 +27,7 @@ type Statement struct {
 func (s Statement) detail(more ...string) map[string]string {
 	return detail(append([]string{
 		"account", s.Account, "table", s.Table, "statement", s.SQL, "template", s.Template, "decoding", s.Decoding,
+		"from", s.From,
 	}, more...)...)
 }
 

@@ -180,10 +180,14 @@ func (j *Judgement) Attack() bool {
 
 // about is what an event says of the statement, with an input's span marked.
 func (j *Judgement) about(e taint.Evidence) events.Statement {
-	return events.Statement{
+	s := events.Statement{
 		Account: j.statement.Account, SQL: taint.Mark(j.statement, e), Template: j.taint.Nearest,
 		Decoding: e.Decoding, Table: firstTable(j.statement),
 	}
+	if e.Exchange != j.statement.Exchange {
+		s.From = e.Exchange
+	}
+	return s
 }
 
 // Passed is told of a statement that goes on to the database: it learns from

@@ -29,7 +29,7 @@ func isPasswordField(name string) bool {
 	if len(name) > maxName {
 		return false
 	}
-	name = strings.TrimRight(name, "]")
+	name = strings.TrimRight(strings.TrimSuffix(name, "[]"), "]")
 	if i := strings.LastIndexAny(name, "[]."); i >= 0 {
 		name = name[i+1:]
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
@@ -87,19 +88,24 @@ func findStored(x *exchange.Exchange, st taint.Statement) (found stored) {
 	if len(given) == 0 {
 		return stored{}
 	}
-	targets(st, func(t target) bool {
-		value := ""
-		switch {
-		case t.token.Class == taint.String:
-			value = literal(st.SQL, t.token)
-		case t.param >= 0 && t.param < len(st.Params):
-			value = st.Params[t.param]
-		}
+	is := func(value string, t target) bool {
 		for i := range given {
 			if form := given[i].form(value, t); form != "" {
 				found = stored{place: given[i].place, table: t.table, column: t.column, form: form}
-				return false
+				return true
 			}
+		}
+		return false
+	}
+	targets(st, func(t target) bool {
+		switch {
+		case t.token.Class == taint.String:
+			return !is(literal(st.SQL, t.token), t)
+		case t.param >= 0 && t.param < len(st.Params):
+			return !is(st.Params[t.param], t)
+		case t.param < 0 && t.call == "":
+			// By name: which of the values it is, is not known, nor its column.
+			return !slices.ContainsFunc(st.Params, func(value string) bool { return is(value, target{table: t.table}) })
 		}
 		return true
 	})

@@ -111,7 +111,7 @@ func (g *globals) explain(e gatehouse.Event) error {
 
 // sideNames are what stands on the other side of the backend, in the order in
 // which a person follows an input there.
-var sideNames = []string{"account", "decoding", "statement", "template", "table", "column", "form"}
+var sideNames = []string{"account", "from", "decoding", "statement", "template", "table", "column", "form"}
 
 // detailNames are the names of an event's Detail in the order to print them.
 func detailNames(e gatehouse.Event) []string {

@@ -63,6 +63,7 @@ type Gate struct {
 	allowUses *allowUses
 	guard     *guard.Protection
 	templates *templates
+	inFlight  inFlight
 	hits      map[string]*hits
 	started   time.Time
 	draining  atomic.Bool

@@ -64,6 +64,8 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.own()
 		return
 	}
+	g.inFlight.add(x)
+	defer g.inFlight.remove(x)
 	asm.proxy.serve(t)
 }
 
