@@ -51,6 +51,7 @@ func (f *fake) Open(dsn string) (driver.Conn, error) {
 }
 func (f *fake) Connect(context.Context) (driver.Conn, error) { return f.Open("") }
 func (f *fake) Driver() driver.Driver                        { return f }
+func (f *fake) Close() error                                 { return f.call("connector.Close") }
 
 type fakeConn struct{ f *fake }
 

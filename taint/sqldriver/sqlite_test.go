@@ -72,7 +72,7 @@ var sqliteUses = []use{
 		return readAny(db.QueryContext(ctx, "select body from notes where author = :who and id = @id", sql.Named("id", 1), sql.Named("who", "ann")))
 	}},
 	{"sql.Out", execute("insert into notes (body) values (?)", sql.Out{Dest: new(string)})},
-	{"a type it does not take", execute("insert into notes (body) values (?)", make(chan int, 0))},
+	{"a type it does not take", execute("insert into notes (body) values (?)", make(chan int))},
 	{"several statements", execute("insert into notes (body) values ('x'); update notes set n = 3")},
 	{"a query of several", func(ctx context.Context, db *sql.DB) string {
 		return readAny(db.QueryContext(ctx, "select 1; select 'second'"))
@@ -276,7 +276,7 @@ func requested(t testing.TB, client, target string) (x *exchange.Exchange, ctx c
 		t.Fatal(err)
 	}
 	h, err := exchange.NewHandler(exchange.HandlerOptions{Table: table, Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		ctx = context.WithoutCancel(r.Context())
+		x = exchange.From(r.Context())
 	})})
 	if err != nil {
 		t.Fatal(err)
@@ -284,5 +284,5 @@ func requested(t testing.TB, client, target string) (x *exchange.Exchange, ctx c
 	r := httptest.NewRequest("GET", target, nil)
 	r.RemoteAddr = client + ":4711"
 	h.ServeHTTP(httptest.NewRecorder(), r)
-	return exchange.From(ctx), ctx
+	return x, exchange.With(context.Background(), x)
 }
