@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -339,6 +340,18 @@ func (v *visitor) shop() {
 	v.get("/shop/", pairs...)
 }
 
+// latin1 is what old browsers and scripts send: bytes that are not UTF-8.
+func (v *visitor) latin1() {
+	if v.chance(50) {
+		v.send("GET", "/shop/?q=caf%E9+d%92Arc&sort="+one(v, words)+"&min="+strconv.Itoa(v.IntN(90)), nil)
+		return
+	}
+	path := fmt.Sprintf("/forum/%d/", 1+v.IntN(40))
+	text := strings.ReplaceAll(url.QueryEscape(v.phrase()), "%C3%A9", "%E9")
+	v.send("POST", path, &body{"application/x-www-form-urlencoded; charset=iso-8859-1",
+		[]byte("csrfmiddlewaretoken=" + v.token("/forum/") + "&author=Ren%E9e+d%27Arc&score=1&body=" + text)})
+}
+
 func (v *visitor) pay() {
 	v.post(fmt.Sprintf("/orders/%d/pay/", 1+v.IntN(60)), form("csrfmiddlewaretoken", v.token("/shop/"), "reference", v.phrase()))
 }
@@ -380,7 +393,7 @@ func (v *visitor) report() {
 func useDjango(v *visitor, requests int) {
 	v.fill()
 	acts := []func(){v.shop, v.basket, v.forum, v.forum, v.report, v.report, v.ticket, v.pay, v.change, v.change, v.admin, v.admin,
-		v.spreadsheet, func() { v.bring(one(v, writable), 30) }}
+		v.latin1, v.spreadsheet, func() { v.bring(one(v, writable), 30) }}
 	for v.sent < requests && v.err == nil {
 		if v.chance(5) {
 			v.someone()

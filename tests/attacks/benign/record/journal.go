@@ -14,6 +14,7 @@ import (
 type journal struct {
 	mu        sync.Mutex
 	open      bool
+	parsed    bool // the open one's inputs are there
 	exchanges []benign.Exchange
 	late      int // statements outside any exchange
 }
@@ -22,7 +23,7 @@ type journal struct {
 func (j *journal) begin(method, path string) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.open = true
+	j.open, j.parsed = true, false
 	j.exchanges = append(j.exchanges, benign.Exchange{N: len(j.exchanges) + 1, Method: method, Path: path})
 }
 
@@ -46,12 +47,20 @@ func (j *journal) statement(s benign.Statement) {
 	last.Statements = append(last.Statements, s)
 }
 
+// whole says whether the open exchange's inputs are there.
+func (j *journal) whole() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.parsed
+}
+
 func (j *journal) inputs(all []input.Input) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if !j.open {
 		return
 	}
+	j.parsed = true
 	last := &j.exchanges[len(j.exchanges)-1]
 	for _, in := range all {
 		last.Inputs = append(last.Inputs, benign.Input{

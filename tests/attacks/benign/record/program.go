@@ -37,7 +37,9 @@ type program struct {
 }
 
 var programs = []program{
-	{"django", 7000, prepareDjango, useDjango},
+	{"mediawiki", 2000, prepareMediawiki, useMediawiki},
+	{"django", 12000, prepareDjango, useDjango},
+	{"sqlalchemy", 12000, prepareSQLAlchemy, useSQLAlchemy},
 }
 
 // A site is where a program is set up and reached.

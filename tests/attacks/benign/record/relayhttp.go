@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -37,6 +39,8 @@ func relayHTTP(program string, j *journal) (*httpRelay, error) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
 			r.SetXForwarded()
+			// As the gate: a trace of its own, which no client knows.
+			r.Out.Header.Set("Traceparent", fmt.Sprintf("00-%016x%016x-%016x-01", rand.Uint64(), rand.Uint64(), rand.Uint64()))
 		},
 		Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true},
 		ErrorLog:  log.New(log.Writer(), "record: ", 0),
@@ -45,11 +49,12 @@ func relayHTTP(program string, j *journal) (*httpRelay, error) {
 	h.server = &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		in, err := parser.Parse(r)
 		if err != nil {
+			j.inputs(in.Snapshot())
 			http.Error(w, "the gate would not parse this: "+err.Error(), http.StatusTeapot)
 			return
 		}
 		proxy.ServeHTTP(w, r)
-		j.inputs(in.Snapshot())
+		j.inputs(in.Snapshot()) // now, as a streamed body's are there when it has passed
 	})}
 	h.wg.Go(func() {
 		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -54,6 +54,8 @@ func (v *visitor) sql() string {
 		fmt.Sprintf("1' AND (SELECT %d FROM pg_sleep(5)) IS NOT NULL AND '1'='1", v.IntN(9999)),
 		fmt.Sprintf("\"%s\" = ANY('{1,2,%d}'::int[]) AND data @> '{\"k\": \"%s\"}'", c, v.IntN(99), quoted),
 		fmt.Sprintf("') OR %d = %d /*", v.IntN(9), v.IntN(9)),
+		fmt.Sprintf("SELECT E'it\\'s', '\\%d' FROM %s WHERE %s ~ '^\\d+$' AND path = 'C:\\new\\'", v.IntN(9), t, c),
+		fmt.Sprintf("mysql> SELECT '\\\\', \"%s\" FROM %s WHERE name = 'O\\'Neill' # or %d", c, t, v.IntN(9)),
 	}
 	return one(v, forms)
 }

@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -37,7 +38,10 @@ type visitor struct {
 	client  *http.Client
 	// pool says that the program keeps connections to the database open.
 	pool bool
-	sent int
+	// forgiving says that the program has faults of its own, which are counted
+	// and don't end the recording.
+	forgiving bool
+	sent      int
 	// refused counts answers of 400 and more, by route: too many would be a corpus of errors.
 	refused map[string]int
 }
@@ -154,15 +158,18 @@ func (v *visitor) send(method, path string, b *body) answer {
 		err = v.settle()
 	}
 	v.log.end()
-	if err == nil && (a.status >= 500 || a.status == http.StatusTeapot) {
+	if err == nil && (a.status >= 500 && !v.forgiving || a.status == http.StatusTeapot) {
 		err = fmt.Errorf("answered %d: %s", a.status, tail([]byte(a.body)))
 	}
 	if err != nil {
 		v.fail(fmt.Errorf("%s %s: %w", method, path, err))
 	}
 	if a.status >= http.StatusBadRequest {
-		route, _, _ := strings.Cut(input.Route(method, path), "?")
-		v.refused[fmt.Sprintf("%d %s", a.status, route)]++
+		route, _, _ := strings.Cut(path, "?")
+		v.refused[fmt.Sprintf("%d %s", a.status, input.Route(method, route))]++
+		if os.Getenv("RECORD_VERBOSE") == "2" {
+			fmt.Fprintln(os.Stderr, method, path, string(tail([]byte(a.body))[:min(300, len(a.body))]))
+		}
 	}
 	if method == "GET" && a.status == http.StatusOK {
 		v.referer = v.origin + path
@@ -222,11 +229,11 @@ func (v *visitor) cookie(name string) string {
 	return ""
 }
 
-// settle waits until all statements of a request have been seen: until its
-// connections are closed, or the pool's have their answers.
+// settle waits until a request's inputs and all its statements have been seen:
+// until its connections are closed, or the pool's have their answers.
 func (v *visitor) settle() error {
 	for began := time.Now(); time.Since(began) < 20*time.Second; time.Sleep(200 * time.Microsecond) {
-		if v.database.pending.Load() == 0 && (v.pool || v.database.open.Load() == 0) {
+		if v.log.whole() && v.database.pending.Load() == 0 && (v.pool || v.database.open.Load() == 0) {
 			return nil
 		}
 	}

@@ -1,6 +1,6 @@
 """Reports: aggregates, windows, subqueries, unions."""
 from django.db.models import (
-    Avg, Case, CharField, Count, Exists, F, FloatField, Max, Min, OuterRef, Q, StdDev, Subquery, Sum, Value, When, Window,
+    Avg, Case, CharField, Count, DecimalField, Exists, F, FloatField, Max, Min, OuterRef, Q, StdDev, Subquery, Sum, TextField, Value, When, Window,
 )
 from django.db.models.functions import (
     Cast, Coalesce, Concat, DenseRank, ExtractWeekDay, Lag, Length, Lower, NullIf, Rank, RowNumber, TruncDay, TruncMonth, Upper,
@@ -18,7 +18,8 @@ GROUPS = {
 MEASURES = {
     "count": Count("id"), "sum": Sum("total"), "average": Avg("total"), "max": Max("total"), "min": Min("total"),
     "spread": StdDev("total"), "people": Count("customer", distinct=True), "large": Count("id", filter=Q(total__gt=100)),
-    "paid": Sum(Case(When(status="paid", then=F("total")), default=Value(0))), "notes": StringAgg("note", delimiter="; "),
+    "paid": Sum(Case(When(status="paid", then=F("total")), default=Value(0), output_field=DecimalField())),
+    "notes": StringAgg("note", delimiter="; ", output_field=TextField()),
 }
 
 
