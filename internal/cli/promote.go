@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/internal/gateway"
 )
 
@@ -36,6 +37,14 @@ type promotion struct {
 // refuses reports whether the mode is one that refuses.
 func (p promotion) refuses() bool { return p.Mode == "enforce" || p.Mode == "strict" }
 
+// mode is the one of those two that it is.
+func (p promotion) mode() gatehouse.Mode {
+	if p.Mode == "strict" {
+		return config.Strict
+	}
+	return gatehouse.Enforce
+}
+
 func (c promoteCommand) Run(ctx context.Context, g *globals) error {
 	rung, rule, err := splitRung(c.Rung)
 	if err != nil {
@@ -57,7 +66,8 @@ func (c promoteCommand) Run(ctx context.Context, g *globals) error {
 			p.Unknown = oneLine(err)
 		}
 		for _, l := range lines {
-			if l.Outcome == gatehouse.Observed && (rule == "" || l.Rule == rule) {
+			of := l.Rule == rule || rule == "" && gateway.Enforces(rung, p.mode(), l.Rule)
+			if l.Outcome == gatehouse.Observed && of {
 				p.WouldRefuse = append(p.WouldRefuse, l)
 			}
 		}

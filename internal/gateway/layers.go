@@ -147,6 +147,19 @@ func RungInfo(name string) (stops string, shipped gatehouse.Mode, fixed, ok bool
 	return r.stops, r.mode, r.fixed, true
 }
 
+// Enforces reports whether a mode that is said of a rung enforces a rule of it;
+// config.Strict is one too.
+func Enforces(name string, mode gatehouse.Mode, rule string) bool {
+	i := slices.IndexFunc(rungs(), func(r tableRung) bool { return r.name == name })
+	if i < 0 {
+		return false
+	}
+	r := rungs()[i].rung
+	active := activeRung{rung: &r, mode: r.mode, ruleModes: r.rules} // rungs makes the map anew each time
+	active.say(mode)
+	return active.modeOf(rule) == gatehouse.Enforce
+}
+
 // Describe tells the ladder of a configuration that no gate runs.
 func Describe(ctx context.Context, c *config.Config) (Layers, error) {
 	memoryOnly := *c

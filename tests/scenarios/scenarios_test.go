@@ -27,7 +27,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files and what scripts compare with")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gatehouse": gatehouse, "shopkeeper": shopkeeper})
+	testscript.Main(m, map[string]func(){"gatehouse": gatehouse, "shopkeeper": shopkeeper, "bureau": office})
 }
 
 // gatehouse is cmd/gatehouse.
@@ -53,6 +53,7 @@ func TestScenarios(t *testing.T) {
 			"ended":    ended,
 			"gate":     gate,
 			"backend":  backend,
+			"office":   startOffice,
 			"request":  request,
 			"begin":    begin,
 			"release":  release,
