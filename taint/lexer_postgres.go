@@ -147,6 +147,17 @@ func postgresBits(sql string, i int) Token {
 // closingEscaped is closing for a string in which a backslash escapes.
 func closingEscaped(sql string, i int) int {
 	for end := i; i < len(sql); {
+		switch sql[i] {
+		case '\\':
+			i += 2
+			continue
+		case '\'':
+			if !isByte(sql, i+1, '\'') {
+				return i + 1
+			}
+			i += 2
+			continue
+		}
 		// The end is looked for again only when an escape has passed it, so
 		// that each byte is looked at twice and no more.
 		if end <= i {
@@ -156,13 +167,10 @@ func closingEscaped(sql string, i int) int {
 			end += i
 		}
 		if escape := strings.IndexByte(sql[i:end], '\\'); escape >= 0 {
-			i += escape + 2
-			continue
+			i += escape
+		} else {
+			i = end
 		}
-		if !isByte(sql, end+1, '\'') {
-			return end + 1
-		}
-		i = end + 2
 	}
 	return -1
 }

@@ -27,20 +27,50 @@ func lexSQLite(sql string, dst []Token, limit int) (tokens []Token, read int) {
 	table := sqliteKinds
 	for i := 0; i < len(sql); {
 		kind := table[sql[i]] & kinds
-		if kind == space {
+		switch {
+		case kind == space:
 			// A vertical tab is white space after white space only.
 			for i++; i < len(sql) && table[sql[i]]&inSpace != 0; i++ {
 			}
 			continue
-		}
-		if kind == mark && strings.HasPrefix(sql[i:], byteOrderMark) {
+		case kind == mark && strings.HasPrefix(sql[i:], byteOrderMark):
 			i += len(byteOrderMark)
 			continue
-		}
-		if len(dst) >= limit {
+		case len(dst) >= limit:
 			return dst, i
 		}
-		t := sqliteToken(sql, i, kind)
+		var t Token
+		switch kind {
+		case word, mark:
+			t = span(Word, i, wordEnd(table, sql, i+1))
+		case punct:
+			t = span(Punct, i, i+1)
+		case quote:
+			t = sqliteQuoted(sql, i)
+		case operator:
+			t = sqliteOperator(sql, i)
+		case digit:
+			t = sqliteNumber(sql, i)
+		case dot:
+			t = span(Punct, i, i+1)
+			if isDigit(sql, i+1) {
+				t = sqliteNumber(sql, i)
+			}
+		case prefix:
+			t = sqliteBlob(sql, i)
+		case quoted:
+			t = sqliteBracketed(sql, i)
+		case question:
+			t = span(Param, i, digitsEnd(sql, i+1))
+		case dollar:
+			t = sqliteParam(sql, i)
+		case minus:
+			t = sqliteMinus(sql, i)
+		case slash:
+			t = sqliteSlash(sql, i)
+		default:
+			t = span(Stray, i, i+1)
+		}
 		dst = append(dst, t)
 		i = int(t.End)
 	}
@@ -48,43 +78,6 @@ func lexSQLite(sql string, dst []Token, limit int) (tokens []Token, read int) {
 }
 
 const byteOrderMark = "\xEF\xBB\xBF"
-
-func sqliteToken(sql string, i int, kind kind) Token {
-	switch kind {
-	case word, mark:
-		return span(Word, i, wordEnd(sqliteKinds, sql, i+1))
-	case prefix:
-		return sqliteBlob(sql, i)
-	case punct:
-		return span(Punct, i, i+1)
-	case quote:
-		return sqliteQuoted(sql, i)
-	case quoted:
-		end := strings.IndexByte(sql[i:], ']')
-		if end < 0 {
-			return unclosed(sql, i, 1)
-		}
-		return delimited(Quoted, i, i+end+1, 1, 1)
-	case digit:
-		return sqliteNumber(sql, i)
-	case dot:
-		if isDigit(sql, i+1) {
-			return sqliteNumber(sql, i)
-		}
-		return span(Punct, i, i+1)
-	case question:
-		return span(Param, i, digitsEnd(sql, i+1))
-	case dollar:
-		return sqliteParam(sql, i)
-	case operator:
-		return sqliteOperator(sql, i)
-	case minus:
-		return sqliteMinus(sql, i)
-	case slash:
-		return sqliteSlash(sql, i)
-	}
-	return span(Stray, i, i+1)
-}
 
 func sqliteQuoted(sql string, i int) Token {
 	end := closing(sql, i+1, sql[i])
@@ -95,6 +88,14 @@ func sqliteQuoted(sql string, i int) Token {
 		return delimited(String, i, end, 1, 1)
 	}
 	return delimited(Quoted, i, end, 1, 1)
+}
+
+func sqliteBracketed(sql string, i int) Token {
+	end := strings.IndexByte(sql[i:], ']')
+	if end < 0 {
+		return unclosed(sql, i, 1)
+	}
+	return delimited(Quoted, i, i+end+1, 1, 1)
 }
 
 // sqliteBlob reads a word, or x'1f'; a blob that is not pairs of hexadecimal
