@@ -199,8 +199,9 @@ func (p *Protection) Passed(ctx context.Context, x *exchange.Exchange, about eve
 	}
 	var errs []error
 	record := func(e gatehouse.Event) { errs = append(errs, p.recorder.Record(ctx, e)) }
-	// What passed although it was denied is no example to learn from.
-	learns := j.Decision.Verdict == gatehouse.Pass || j.Decision.Rule == taint.RuleUnknown
+	// What passed although it was denied is no example to learn from, unless
+	// others alone spoke against it: they must not be able to stop learning.
+	learns := j.Decision.Verdict == gatehouse.Pass || j.Decision.Rule == taint.RuleUnknown || j.Foreign
 	if !j.taint.Known && !j.taint.Capped && learns {
 		p.learn(x, about, route, &j, record)
 	}

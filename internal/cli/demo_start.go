@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 
 	"github.com/gatehousehq/gatehouse/examples/shop"
-	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/internal/gateway"
-	"github.com/gatehousehq/gatehouse/taint"
-	"github.com/gatehousehq/gatehouse/taint/sqldriver"
 )
 
 // start starts both shops and the gate, all on loopback and with a state that is
@@ -65,10 +61,7 @@ func (d *demo) startProtected(ctx context.Context, c demoCommand, g *globals) er
 		return errors.Join(err, ln.Close())
 	}
 	d.closers = append(d.closers, db.Close)
-	around := func(h http.Handler) (http.Handler, error) {
-		return exchange.NewHandler(exchange.HandlerOptions{Next: h, Table: d.gate.Exchanges()})
-	}
-	if err := d.serve(ctx, ln, shop.Options{DB: db, Dir: dir, Around: around}); err != nil {
+	if err := d.serve(ctx, ln, shop.Options{DB: db, Dir: dir, Around: d.gate.Around}); err != nil {
 		return err
 	}
 	return d.runGate(ctx, state)
@@ -83,9 +76,7 @@ func judgedDatabase(path string, gate *gateway.Gate) (*sql.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	judged, err := sqldriver.New(sqldriver.Options{
-		Connector: bare, Account: "shop", Lexer: taint.Lexer{Dialect: taint.SQLite}, Judge: gate,
-	})
+	judged, err := gate.BetweenSQLite(bare, "shop")
 	if err != nil {
 		return nil, err
 	}

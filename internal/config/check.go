@@ -228,7 +228,7 @@ func (r *reader) checkAllow(entries []AllowEntry) {
 				r.fail(key+".path", r.quote(key+".path", e.Path)+" does not begin with a method", "write one such as POST /comments")
 			}
 		}
-		if path != "" && path != Background {
+		if path != "" && e.Path != Background {
 			r.checkPattern(key+".path", path)
 		}
 		if e.Expired(r.options.Now()) {

@@ -118,7 +118,7 @@ func TestCommented_ParsesToWhatItWasMadeOf(t *testing.T) {
 	busy.Upstream, busy.Site = "https://backend.internal:8443", "https://shop.example.com"
 	busy.Network.Listen = []string{"[::1]:443", "unix:/run/a b.sock"}
 	busy.Network.Timeouts.Idle = Duration(90e9)
-	busy.Modes = map[string]ModeSetting{"input": {Mode: gatehouse.Observe}, "application/csrf": {gatehouse.Off, `says "the backend": it has its own, ${really} #1`}}
+	busy.Modes = map[string]ModeSetting{"input": {Mode: gatehouse.Observe}, "network/address": {Mode: Strict}, "application/csrf": {gatehouse.Off, `says "the backend": it has its own, ${really} #1`}}
 	busy.Routes = []Route{{Path: "/a/{id}", CSRF: RouteCSRF{"saml", "yes"}}, {Path: "/b", Body: "pass", Reason: "null"}}
 	busy.Allow = []AllowEntry{{ID: "1e5", Rung: "input", Rule: "depth", Path: "POST /a", Field: "form:a b", Reason: "a\nb", Expires: Expiry{now.AddDate(0, 1, 0)}}}
 	busy.Events.Stdout, busy.Events.Files = true, 3

@@ -32,7 +32,7 @@ func testOptions() Options {
 			return nil, &os.PathError{Op: "open", Path: path, Err: os.ErrNotExist}
 		},
 		Now:   func() time.Time { return now },
-		Rungs: []string{"network/address", "input", "application/csrf"},
+		Rungs: []string{"network/address", "input", "application/csrf"}, Strict: []string{"network/address"},
 	}
 }
 
@@ -105,6 +105,8 @@ func TestParse_Mistakes_AreNamedWithPlaceAndWhatToDo(t *testing.T) {
 		{"private without listen", "network: {private: {token: '${env:TOKEN}'}}", "2:11: network.private.listen: is missing; add listen: 127.0.0.1:9443, or remove the section"},
 		{"off without reason", "modes: {input: off}", "2:9: modes.input: is off without a reason; write {mode: off, reason: why}"},
 		{"unknown mode", "modes: {input: obsrve}", `2:9: modes.input: "obsrve" is not one of enforce, observe, strict, off; did you mean "observe"?`},
+		{"strict", "modes: {input: strict}", "2:9: modes.input: has no mode strict; write enforce; strict is for network/address"},
+		{"strict rule", "modes: {network/address/x: strict}", "2:9: modes.network/address/x: has no mode strict; write enforce; strict is for network/address"},
 		{"unknown rung", "modes: {application/crsf: observe}", `2:9: modes.application/crsf: is no rung; did you mean "application/csrf"?`},
 		{"exempt without reason", "routes: [{path: /x, csrf: {exempt: webhook}}]", "2:21: routes[0].csrf.reason: is missing; say in one sentence why; every bypass needs a reason"},
 		{"exempt with blank reason", "routes: [{path: /x, csrf: {exempt: webhook, reason: ' '}}]", `2:45: routes[0].csrf.reason: " " is not a reason in words; say in one sentence why; every bypass needs a reason`},
@@ -284,6 +286,19 @@ func TestParse_RelativeFileThatIsNotThere_SaysWhereItWasLookedFor(t *testing.T) 
 	_, err := Parse("/etc/gatehouse/gatehouse.yaml", []byte("upstream: https://x\ntransport: {upstream: {ca: ca.pem}}"), testOptions())
 	if err == nil || err.Error() != `/etc/gatehouse/gatehouse.yaml:2:24: transport.upstream.ca: "ca.pem" cannot be read: file does not exist; looked for /etc/gatehouse/ca.pem` {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestParse_StrictAndBackground_AreTaken(t *testing.T) {
+	c, err := Parse("f", []byte("upstream: http://127.0.0.1:3000\nmodes: {network/address: strict}\nallow: [{id: a, rung: input, rule: x, path: background, reason: a job}]\n"), testOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := c.Modes["network/address"].Mode; m != Strict || c.Allow[0].Path != Background {
+		t.Errorf("got %v, %+v", m, c.Allow)
+	}
+	if _, err := Parse("f", []byte("upstream: http://127.0.0.1:3000\nallow: [{id: a, rung: input, rule: x, path: GET background, reason: a job}]\n"), testOptions()); err == nil {
+		t.Error("a method of background work was taken")
 	}
 }
 

@@ -29,10 +29,6 @@ func (g *Gate) statementStep(c *config.Config) statementStep {
 	return s
 }
 
-// Exchanges are the live exchanges, for a program in the same process whose
-// statements the gate judges (exchange.NewHandler).
-func (g *Gate) Exchanges() *exchange.Table { return g.exchanges }
-
 // Judge judges a statement before it reaches the database, as taint/sqldriver
 // asks for it: an error refuses. x is the exchange that caused it, nil for the
 // application's own work. Where a statement is refused the client of x is

@@ -22,7 +22,6 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/gatehousehq/gatehouse"
-	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/store"
 	"github.com/gatehousehq/gatehouse/taint"
@@ -52,13 +51,13 @@ func newJudged(t testing.TB, changes ...change) *judged {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := sqldriver.New(sqldriver.Options{Connector: bare, Account: "app", Lexer: taint.Lexer{Dialect: taint.SQLite}, Judge: j.Gate})
+	c, err := j.BetweenSQLite(bare, "app")
 	if err != nil {
 		t.Fatal(err)
 	}
 	j.db = sql.OpenDB(c)
 	t.Cleanup(func() { _ = j.db.Close() })
-	h, err := exchange.NewHandler(exchange.HandlerOptions{Next: j.app(), Table: j.Exchanges()})
+	h, err := j.Around(j.app())
 	if err != nil {
 		t.Fatal(err)
 	}

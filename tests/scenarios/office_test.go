@@ -20,11 +20,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"modernc.org/sqlite"
 
-	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/internal/gateway"
-	"github.com/gatehousehq/gatehouse/taint"
-	"github.com/gatehousehq/gatehouse/taint/sqldriver"
 )
 
 var officeServes = regexp.MustCompile(`(?m)^office: (\S+)$`)
@@ -104,7 +101,7 @@ func officeServer(gate *gateway.Gate, file string) (*http.Server, *sql.DB, error
 	if err != nil {
 		return nil, nil, err
 	}
-	judged, err := sqldriver.New(sqldriver.Options{Connector: bare, Account: "office", Lexer: taint.Lexer{Dialect: taint.SQLite}, Judge: gate})
+	judged, err := gate.BetweenSQLite(bare, "office")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -138,6 +135,6 @@ func officeServer(gate *gateway.Gate, file string) (*http.Server, *sql.DB, error
 		digest := sha1.Sum([]byte(r.FormValue("password")))
 		answer(w, r, "INSERT INTO people (name, password) VALUES (?, ?)", r.FormValue("name"), hex.EncodeToString(digest[:]))
 	})
-	h, err := exchange.NewHandler(exchange.HandlerOptions{Next: mux, Table: gate.Exchanges()})
+	h, err := gate.Around(mux)
 	return &http.Server{Handler: h}, db, err
 }
