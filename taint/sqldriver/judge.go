@@ -88,8 +88,14 @@ func Guarded(o GuardedOptions) (Judge, error) {
 }
 
 type guarded struct {
-	guard *taint.Guard
+	guard guard
 	now   func() time.Time
+}
+
+// guard is what is asked of a *taint.Guard.
+type guard interface {
+	Judge(taint.Statement, []taint.Candidate) taint.Decision
+	Learn(taint.Statement, taint.Origin, time.Time) bool
 }
 
 func (g *guarded) Judge(_ context.Context, x *exchange.Exchange, st taint.Statement) error {
