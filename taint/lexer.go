@@ -23,6 +23,9 @@ const maxText = 16 << 20
 // be ASCII (SJIS, BIG5, GBK, GB18030, UHC, JOHAB) is not for this lexer: in it
 // a quote may be half of a letter. The SQL gate refuses such a client_encoding.
 //
+// A dollar quote whose tag is longer than 253 bytes does not fit Lead and Tail:
+// it is Stray as a whole, or Open with a Lead of 255.
+//
 // A dialect other than SQLite is read by PostgreSQL's rules.
 func (l Lexer) Lex(sql string, dst []Token) (tokens []Token, whole bool) {
 	whole = true
@@ -118,10 +121,13 @@ func span(class Class, start, end int) Token {
 
 // delimited gives a token with delimiters. One whose delimiter is too long for
 // Lead, a dollar quote that no application writes, is Stray rather than a
-// literal with the wrong content.
+// literal with the wrong content; an Open one stays Open.
 func delimited(class Class, start, end, lead, tail int) Token {
 	if lead > math.MaxUint8 {
-		return span(Stray, start, end)
+		if class != Open {
+			return span(Stray, start, end)
+		}
+		lead = math.MaxUint8
 	}
 	return Token{Start: int32(start), End: int32(end), Class: class, Lead: uint8(lead), Tail: uint8(tail)}
 }

@@ -1,6 +1,7 @@
 package taint_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/gatehousehq/gatehouse/taint"
@@ -88,6 +89,25 @@ var postgresTests = []lexTest{
 	{"tautology", "a = '' OR '1'='1' -- '", `word:"a" operator:"=" string:"''"1+1 word:"OR" string:"'1'"1+1 operator:"=" string:"'1'"1+1 line:"-- '"2+0`},
 	{"stacked", "1; DROP TABLE t --", `number:"1" punct:";" word:"DROP" word:"TABLE" word:"t" line:"--"2+0`},
 	{"union without spaces", "1union/**/select'a'from\"t\"", `number:"1" word:"union" block:"/**/"2+2 word:"select" string:"'a'"1+1 word:"from" quoted:"\"t\""1+1`},
+}
+
+// Lead and Tail are a byte each: a tag that does not fit them must not give a
+// literal whose content begins in its delimiter.
+func TestPostgres_LongTag_IsNoLiteral(t *testing.T) {
+	for length, want := range map[int]taint.Token{
+		253: {End: 511, Class: taint.String, Lead: 255, Tail: 255},
+		254: {End: 513, Class: taint.Stray},
+	} {
+		tag := "$" + strings.Repeat("a", length) + "$"
+		tokens, whole := taint.Lexer{Dialect: taint.PostgreSQL}.Lex(tag+"x"+tag, nil)
+		if !whole || len(tokens) != 1 || tokens[0] != want {
+			t.Errorf("tag of %d bytes: %+v", length, tokens)
+		}
+		tokens, _ = taint.Lexer{Dialect: taint.PostgreSQL}.Lex(tag+"x", nil)
+		if len(tokens) != 1 || tokens[0].Class != taint.Open || tokens[0].Lead != 255 {
+			t.Errorf("open tag of %d bytes: %+v", length, tokens)
+		}
+	}
 }
 
 func TestPostgres_Tokens(t *testing.T) {
