@@ -121,15 +121,18 @@ type walker struct {
 	sql    string
 	tokens []taint.Token
 
-	part    part
-	depth   int      // of parentheses
-	base    int      // the depth of the current part
-	calls   []string // what stood before each open parenthesis
-	table   string
-	names   []string // the columns of INSERT
-	index   int      // of the value in its row
-	column  string   // what SET assigns to
-	unbound int      // parameters without a number so far
+	part   part
+	depth  int      // of parentheses
+	base   int      // the depth of the current part
+	calls  []string // what stood before each open parenthesis
+	table  string
+	names  []string // the columns of INSERT
+	index  int      // of the value in its row
+	column string   // what SET assigns to
+	// compared is the depth of a subquery's FROM or WHERE that the walker is
+	// in, whose values are not written; 0 outside.
+	compared int
+	unbound  int // parameters without a number so far
 }
 
 // targets calls yield for each value that the statement writes, until it
@@ -148,7 +151,7 @@ func targets(st taint.Statement, yield func(target) bool) {
 			if t.Class == taint.Param {
 				param = w.number(t)
 			}
-			if w.part == elsewhere || w.part == columns {
+			if w.part == elsewhere || w.part == columns || w.compared > 0 {
 				continue
 			}
 			if !yield(target{token: t, table: w.table, column: w.at(), call: w.call(), param: param}) {
@@ -188,6 +191,8 @@ func (w *walker) word(i int) int {
 	case "from", "where", "returning", "on":
 		if w.depth <= w.base {
 			w.part = elsewhere
+		} else if w.compared == 0 {
+			w.compared = w.depth
 		}
 	default:
 		w.assigns(i)
@@ -231,6 +236,9 @@ func (w *walker) punct(i int) {
 			w.depth--
 			w.calls = w.calls[:w.depth]
 		}
+		if w.depth < w.compared {
+			w.compared = 0
+		}
 	case ',':
 		if w.part == values && w.depth == w.base+1 || w.part == selected && w.depth == w.base {
 			w.index++
@@ -258,14 +266,20 @@ var transparent = map[string]bool{
 	"cast": true, "convert": true, "concat": true, "row": true, "select": true, "set": true, "case": true, "then": true, "else": true,
 }
 
-// call is the innermost function around a value that does something to it.
-func (w *walker) call() string {
+// call is the function around a value that says most of what becomes of it: one
+// that may hash slowly, else the innermost that does something to it.
+func (w *walker) call() (found string) {
 	for i := len(w.calls) - 1; i >= w.base && i >= 0; i-- {
-		if !transparent[w.calls[i]] {
-			return w.calls[i]
+		call := w.calls[i]
+		switch {
+		case transparent[call]:
+		case hashing[call] == "":
+			return call
+		case found == "":
+			found = call
 		}
 	}
-	return ""
+	return found
 }
 
 // number is a parameter's place among the bound values, from 0: "$2" and "?2"

@@ -86,6 +86,7 @@ func TestFindStored_PlainAndFastForms_AreFoundWithTableAndColumn(t *testing.T) {
 		{"selected", `INSERT INTO users (id, password) SELECT max(id)+1, ? FROM users`, []string{secretWord}, "users.password plaintext"},
 		{"upsert", `INSERT INTO users (id) VALUES (1) ON CONFLICT (id) DO UPDATE SET password = ?`, []string{secretWord}, "users.password plaintext"},
 		{"in a CTE", `WITH u AS (INSERT INTO users (password) VALUES ($1) RETURNING id) SELECT * FROM u`, []string{secretWord}, "users.password plaintext"},
+		{"after a subquery", `UPDATE users SET seen = (SELECT max(at) FROM log WHERE word = 'x'), password = $1`, []string{secretWord}, "users.password plaintext"},
 		{"merge", `MERGE INTO users USING v ON v.id = users.id WHEN NOT MATCHED THEN INSERT (id, password) VALUES (v.id, $1)`, []string{secretWord}, "users.password plaintext"},
 		{"replace", `REPLACE INTO users (id, password) VALUES (1, ?)`, []string{secretWord}, "users.password plaintext"},
 		{"after a comment", "/* app */ -- more\n INSERT INTO users (password) VALUES (?)", []string{secretWord}, "users.password plaintext"},
@@ -94,6 +95,8 @@ func TestFindStored_PlainAndFastForms_AreFoundWithTableAndColumn(t *testing.T) {
 		{"pgcrypto's digest", `INSERT INTO users (password) VALUES (encode(digest($1, 'sha256'), 'hex'))`, []string{secretWord}, "users.password digest"},
 
 		{"crypt", `INSERT INTO users (password) VALUES (crypt($1, gen_salt('bf')))`, []string{secretWord}, ""},
+		{"crypt of a fast hash", `INSERT INTO users (password) VALUES (crypt(md5($1), gen_salt('bf')))`, []string{secretWord}, ""},
+		{"compared in a subquery", `UPDATE users SET seen = (SELECT now() FROM log WHERE word = $1), name = 'x'`, []string{secretWord}, ""},
 		{"an unknown function", `INSERT INTO users (password) VALUES (hash_password($1))`, []string{secretWord}, ""},
 		{"encrypted", `INSERT INTO users (password) VALUES (pgp_sym_encrypt($1, 'k'))`, []string{secretWord}, ""},
 		{"bcrypt", `INSERT INTO users (password) VALUES (?)`, []string{"$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"}, ""},
