@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/taint"
 )
 
 // The two benchmarks below send the same request through the gate's handler and
@@ -72,4 +73,33 @@ func BenchmarkReverseProxy(b *testing.B) {
 	proxy.BufferPool = &bufferPool{}
 	proxy.Transport = &http.Transport{MaxIdleConnsPerHost: idlePerUpstream}
 	benchmarkHandler(b, proxy)
+}
+
+// BenchmarkJudge_Known is what the gate adds to a statement of known shape,
+// package taint's part included.
+func BenchmarkJudge_Known(b *testing.B) {
+	c := config.Default()
+	c.Upstream, c.Store.Durable = "http://127.0.0.1:1", "memory"
+	g, err := New(Options{Config: c})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer g.Close()
+	st := taint.Statement{
+		Account: "app", Lexer: taint.Lexer{Dialect: taint.SQLite},
+		SQL: "SELECT id, name, price, stock FROM products WHERE category = ? AND price < 100 ORDER BY price LIMIT 40",
+	}
+	x, err := g.exchanges.Begin()
+	if err == nil {
+		err = g.Judge(b.Context(), nil, st) // the application's own work: learned at once
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := g.Judge(b.Context(), x, st); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
