@@ -46,7 +46,7 @@ func utility(sql string) bool {
 }
 
 var (
-	literal  = regexp.MustCompile(`(?i)\bE'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'`)
+	literal  = regexp.MustCompile(`(?is)\bE'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'`)
 	digits   = regexp.MustCompile(`\b\d+(\.\d+)?\b`)
 	inList   = regexp.MustCompile(`(?i)\bIN \((?:[^()']|'(?:[^']|'')*')*\)`)
 	keywords = regexp.MustCompile(`(?i)\b(select .*\bfrom|union (all )?select|insert into|delete from|update \w+ set|drop table|order by|or\b.*=)`)

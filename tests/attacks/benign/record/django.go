@@ -343,7 +343,7 @@ func (v *visitor) shop() {
 // latin1 is what old browsers and scripts send: bytes that are not UTF-8.
 func (v *visitor) latin1() {
 	if v.chance(50) {
-		v.send("GET", "/shop/?q=caf%E9+d%92Arc&sort="+one(v, words)+"&min="+strconv.Itoa(v.IntN(90)), nil)
+		v.send("GET", "/shop/?q=caf%E9+d%92Arc&sort="+url.QueryEscape(one(v, words))+"&min="+strconv.Itoa(v.IntN(90)), nil)
 		return
 	}
 	path := fmt.Sprintf("/forum/%d/", 1+v.IntN(40))

@@ -163,7 +163,7 @@ func (v *visitor) storeWrite() {
 	case 0:
 		v.send("POST", "/rows/"+name, v.json(v.storeRow(name)))
 	case 1:
-		v.send("POST", "/rows/"+name+one(v, []string{"", "?batch=1"}), v.json(v.storeRowsOf(name, 40)))
+		v.send("POST", "/rows/"+name+one(v, []string{"", "?batch=1", "?batch=1"}), v.json(v.storeRowsOf(name, 40)))
 	case 2, 3:
 		if name == "article" {
 			name = "item"

@@ -20,7 +20,8 @@ from tables import Base
 DB = {k: os.environ["DB_" + k.upper()] for k in ("name", "user", "host", "port")}
 URL = "postgresql+psycopg2://{user}@{host}:{port}/{name}?sslmode=disable&gssencmode=disable".format(**DB)
 engine = create_engine(URL, pool_size=3)
-batches = create_engine(URL, pool_size=1, executemany_mode="values_plus_batch", executemany_values_page_size=25)
+# Old settings: psycopg2 then writes every text as E'', which any server reads the same.
+batches = create_engine(URL + "&options=-c%20standard_conforming_strings%3Doff", pool_size=1, executemany_mode="values_plus_batch", executemany_values_page_size=25)
 dialect = postgresql.dialect(paramstyle="pyformat")
 request = {"traceparent": "", "path": ""}
 
@@ -80,7 +81,7 @@ def search(get, body, name):
 
 def stream(get, body, name):
     """Rows by a cursor on the server."""
-    with engine.connect().execution_options(stream_results=True, max_row_buffer=10) as c:
+    with batches.connect().execution_options(stream_results=True, max_row_buffer=10) as c:
         return [len(part) for part in c.execute(choose.chosen(name, get)).partitions(10)]
 
 
