@@ -14,7 +14,9 @@ import (
 )
 
 // A fake is a driver that writes down what reaches it. Its connections are made
-// by conn from a fakeConn, which has no optional interface.
+// by conn from a fakeConn, which has no optional interface. Under an ended
+// context it gives no rows and begins nothing: database/sql would undo that on a
+// goroutine of its own, in no order.
 type fake struct {
 	conn func(*fakeConn) driver.Conn
 	stmt func(*fakeStmt) driver.Stmt
@@ -153,8 +155,8 @@ type (
 func (s stmtContext) ExecContext(_ context.Context, args []driver.NamedValue) (driver.Result, error) {
 	return driver.RowsAffected(2), s.f.call("stmt.ExecContext %s %v", s.query, args)
 }
-func (s stmtContext) QueryContext(_ context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return s.f.result(s.f.call("stmt.QueryContext %s %v", s.query, args))
+func (s stmtContext) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.f.result(cmp.Or(s.f.call("stmt.QueryContext %s %v", s.query, args), ctx.Err()))
 }
 func (s stmtChecking) CheckNamedValue(v *driver.NamedValue) error { return s.f.check("stmt", v) }
 func (s stmtConverting) ColumnConverter(i int) driver.ValueConverter {
