@@ -12,6 +12,10 @@ import (
 // A journal is what was seen. Requests come one after the other, so whatever
 // statement comes belongs to the one that is open.
 type journal struct {
+	// away is a folder of this machine, taken out of statements where a program
+	// writes its own place into them.
+	away string
+
 	mu        sync.Mutex
 	open      bool
 	parsed    bool // the open one's inputs are there
@@ -42,6 +46,9 @@ func (j *journal) statement(s benign.Statement) {
 			j.late++
 		}
 		return
+	}
+	if j.away != "" {
+		s.SQL = strings.ReplaceAll(s.SQL, j.away, "")
 	}
 	last := &j.exchanges[len(j.exchanges)-1]
 	last.Statements = append(last.Statements, s)

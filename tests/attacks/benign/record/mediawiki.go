@@ -22,14 +22,20 @@ const wikiPassword = "Correct-horse 77"
 // extensions that use the database, all in Debian's package.
 const extensions = "CategoryTree,Cite,Gadgets,Interwiki,Nuke,PageImages,ParserFunctions,Renameuser,ReplaceText,TextExtracts,WikiEditor"
 
+// unpackedAt is where scripts/setup.sh puts MediaWiki's packages.
+func unpackedAt() (string, error) {
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "gatehouse", "mediawiki"), err
+}
+
 // prepareMediawiki installs MediaWiki, as scripts/setup.sh has unpacked it, on
 // PostgreSQL and PHP's own server.
 func prepareMediawiki(ctx context.Context, s site) (*exec.Cmd, error) {
-	cache, err := os.UserCacheDir()
+	root, err := unpackedAt()
 	if err != nil {
 		return nil, err
 	}
-	code := filepath.Join(cache, "gatehouse", "mediawiki", "usr", "share", "mediawiki")
+	code := filepath.Join(root, "usr", "share", "mediawiki")
 	if _, err := os.Stat(filepath.Join(code, "index.php")); err != nil {
 		return nil, fmt.Errorf("mediawiki is not unpacked: ./scripts/setup.sh does it: %w", err)
 	}

@@ -86,7 +86,11 @@ func record(ctx context.Context, p program, requests int, seed uint64) (_ []beni
 	if err := createDatabase(ctx, server, p.name); err != nil {
 		return nil, err
 	}
-	log := new(journal)
+	away, err := unpackedAt()
+	if err != nil {
+		return nil, err
+	}
+	log := &journal{away: away}
 	database, err := relaySQL(server.Addr(), log)
 	if err != nil {
 		return nil, err
