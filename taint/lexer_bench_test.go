@@ -48,6 +48,7 @@ var heavyTexts = []struct{ name, before, repeated string }{
 	{"dollars", "", "$"},
 	{"dollars inside", "$$", "$ "},
 	{"long tag", "$" + strings.Repeat("a", 1<<20) + "$", "$a"},
+	{"short tag almost found", "$" + strings.Repeat("a", 60) + "$", "$" + strings.Repeat("a", 59) + "b"},
 	{"comments opened", "", "/*"},
 	{"comments closed", "/*", "*/"},
 	{"stars", "/*", "*"},

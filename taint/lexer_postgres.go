@@ -19,9 +19,7 @@ var postgresKinds = kindsOf(
 	kindRow{".", dot},
 	kindRow{":", colon},
 	kindRow{"()[],;", punct},
-	kindRow{"~!@#^&|`?+*%<>=", operator | inOperator},
-	kindRow{"-", minus | inOperator},
-	kindRow{"/", slash | inOperator},
+	kindRow{"~!@#^&|`?+-*/%<>=", operator | inOperator},
 )
 
 func lexPostgres(sql string, dst []Token, limit int, backslash bool) (tokens []Token, read int) {
@@ -55,21 +53,11 @@ func lexPostgres(sql string, dst []Token, limit int, backslash bool) (tokens []T
 			t = postgresQuoted(sql, i, 1)
 		case colon:
 			t = postgresColon(sql, i)
-		case minus:
-			if !isByte(sql, i+1, '-') {
-				dst, i = postgresOperator(sql, i, dst, limit)
-				continue
-			}
-			t = delimited(Line, i, postgresLineEnd(sql, i+2), 2, 0)
-		case slash:
-			if !isByte(sql, i+1, '*') {
-				dst, i = postgresOperator(sql, i, dst, limit)
-				continue
-			}
-			t = postgresBlock(sql, i)
 		case operator:
-			dst, i = postgresOperator(sql, i, dst, limit)
-			continue
+			if t = postgresComment(sql, i); t.Class == 0 {
+				dst, i = postgresOperator(sql, i, dst, limit)
+				continue
+			}
 		default:
 			t = span(Stray, i, i+1)
 		}
@@ -203,6 +191,17 @@ func postgresLineEnd(sql string, i int) int {
 		i++
 	}
 	return i
+}
+
+// postgresComment reads a comment; the zero Token if none is at i.
+func postgresComment(sql string, i int) Token {
+	switch {
+	case sql[i] == '-' && isByte(sql, i+1, '-'):
+		return delimited(Line, i, postgresLineEnd(sql, i+2), 2, 0)
+	case sql[i] == '/' && isByte(sql, i+1, '*'):
+		return postgresBlock(sql, i)
+	}
+	return Token{}
 }
 
 func postgresBlock(sql string, i int) Token {

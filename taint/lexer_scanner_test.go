@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -39,6 +41,9 @@ func pgStatement(random *rand.Rand) string {
 }
 
 func FuzzPostgresAgainstScanner(f *testing.F) {
+	for _, text := range statements(f, "testdata/lexer/postgresql.txt") {
+		f.Add(text)
+	}
 	for _, fragment := range pgFragments {
 		f.Add(fragment)
 	}
@@ -53,6 +58,37 @@ func FuzzPostgresAgainstScanner(f *testing.F) {
 			t.Error(difference)
 		}
 	})
+}
+
+// The file has what the fuzz test found to take ways of its own through the
+// lexer.
+func TestPostgres_FoundStatements_LexAsScanner(t *testing.T) {
+	found := statements(t, "testdata/lexer/postgresql.txt")
+	if len(found) < 100 {
+		t.Errorf("%d statements, want some hundreds", len(found))
+	}
+	for _, text := range found {
+		for _, difference := range pgDifferences(text) {
+			t.Error(difference)
+		}
+	}
+}
+
+// statements reads a file of quoted statements, one a line.
+func statements(t testing.TB, name string) (texts []string) {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(content)) {
+		text, err := strconv.Unquote(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			t.Fatalf("%s: %s: %v", name, line, err)
+		}
+		texts = append(texts, text)
+	}
+	return texts
 }
 
 // The random seed is fixed: what fails here fails for everybody. The fuzz test

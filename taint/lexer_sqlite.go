@@ -51,30 +51,37 @@ func lexSQLite(sql string, dst []Token, limit int) (tokens []Token, read int) {
 			t = sqliteOperator(sql, i)
 		case digit:
 			t = sqliteNumber(sql, i)
-		case dot:
-			t = span(Punct, i, i+1)
-			if isDigit(sql, i+1) {
-				t = sqliteNumber(sql, i)
-			}
-		case prefix:
-			t = sqliteBlob(sql, i)
-		case quoted:
-			t = sqliteBracketed(sql, i)
-		case question:
-			t = span(Param, i, digitsEnd(sql, i+1))
-		case dollar:
-			t = sqliteParam(sql, i)
-		case minus:
-			t = sqliteMinus(sql, i)
-		case slash:
-			t = sqliteSlash(sql, i)
 		default:
-			t = span(Stray, i, i+1)
+			t = sqliteRare(sql, i, kind)
 		}
 		dst = append(dst, t)
 		i = int(t.End)
 	}
 	return dst, len(sql)
+}
+
+// sqliteRare reads what begins with a byte that few tokens begin with.
+func sqliteRare(sql string, i int, kind kind) Token {
+	switch kind {
+	case dot:
+		if isDigit(sql, i+1) {
+			return sqliteNumber(sql, i)
+		}
+		return span(Punct, i, i+1)
+	case prefix:
+		return sqliteBlob(sql, i)
+	case quoted:
+		return sqliteBracketed(sql, i)
+	case question:
+		return span(Param, i, digitsEnd(sql, i+1))
+	case dollar:
+		return sqliteParam(sql, i)
+	case minus:
+		return sqliteMinus(sql, i)
+	case slash:
+		return sqliteSlash(sql, i)
+	}
+	return span(Stray, i, i+1)
 }
 
 const byteOrderMark = "\xEF\xBB\xBF"
