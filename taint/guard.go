@@ -3,6 +3,7 @@ package taint
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 )
 
 // Defaults of Options.
@@ -35,7 +36,10 @@ type Options struct {
 type Guard struct {
 	o        Options
 	accounts sync.Map // of string to *account
+	count    atomic.Int64
 	scratch  sync.Pool
+	// decodings are what inputs are tried by.
+	decodings []decoding
 }
 
 // New checks the options.
@@ -59,7 +63,7 @@ func New(o Options) (*Guard, error) {
 			*n.value = n.whole
 		}
 	}
-	g := &Guard{o: o}
+	g := &Guard{o: o, decodings: decodings()}
 	g.scratch.New = func() any { return new(scratch) }
 	for _, t := range o.Templates {
 		g.restore(t)

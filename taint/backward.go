@@ -1,0 +1,117 @@
+package taint
+
+import "sort"
+
+const (
+	// nearShare is how much of a template's shape a statement near it has.
+	nearShare = 0.5
+	// novelShare is how much of what is new must occur in an input (measured
+	// before this design was chosen).
+	novelShare = 0.6
+	// shortestRun is how many bytes of an input in a row count.
+	shortestRun = 8
+)
+
+// backward looks for what is new beside the nearest template in the inputs: it
+// finds what was cut at its beginning, or changed in between.
+func (h *hunt) backward(candidates []Candidate) {
+	s := h.scratch
+	shape := string(s.shaper.out)
+	nearest, head, tail := h.account.nearest(shape)
+	if float64(head+tail) < nearShare*float64(len(nearest)) || nearest == "" {
+		return
+	}
+	h.d.Nearest = nearest
+	first := sort.Search(len(s.shaper.ends), func(i int) bool { return int(s.shaper.ends[i]) > head })
+	last := sort.Search(len(s.shaper.ends), func(i int) bool { return int(s.shaper.ends[i]) > len(shape)-tail-1 }) - 1
+	code := 0
+	for i := first; i <= last; i++ {
+		if t := s.shaper.tokens[i]; t.Class != String && t.Class != Number && t.Class != Param {
+			code += int(t.End - t.Start)
+		}
+	}
+	if last-first < 1 || code < shortestRun {
+		return
+	}
+	novel := novelty{h: h, first: first, last: last, code: code}
+	for i := range candidates {
+		c := &candidates[i]
+		if !h.mine(c) || len(c.Value) < shortestRun || h.scratch.capped {
+			continue
+		}
+		if novel.explainedBy(c.Value) {
+			h.input = c
+			h.blame(RuleStructure, int(s.shaper.tokens[first].Start), int(s.shaper.tokens[last].End), "")
+			h.d.Evidence.Backward = true
+			return
+		}
+	}
+}
+
+// A novelty is the part of a statement that its nearest template has not.
+type novelty struct {
+	h           *hunt
+	first, last int // tokens
+	code        int // bytes of them that are no literal
+	covered     []bool
+}
+
+// explainedBy reports whether enough of what is new occurs in v, in runs that
+// are not part of a longer quotation of the application's own statement.
+func (n *novelty) explainedBy(v string) bool {
+	const most = 16 << 10
+	v = v[:min(len(v), most)]
+	tokens := n.h.text.tokens
+	from, to := int(tokens[n.first].Start), int(tokens[n.last].End)
+	n.covered = append(n.covered[:0], make([]bool, to-from)...)
+	x := &n.h.scratch.index
+	for i := 0; i+gramSize <= len(v); {
+		best := 0
+		for place := x.places(v, i); place >= 0; place = x.after(place) {
+			if !n.h.spend(2) {
+				return false
+			}
+			if place < from || place >= to {
+				continue
+			}
+			matched, end := align(v[i:], n.h.text.sql, place)
+			if matched < shortestRun || n.quoted(v, i, place) {
+				continue
+			}
+			best = max(best, matched)
+			for j := place; j < min(end, to); j++ {
+				n.covered[j-from] = true
+			}
+		}
+		if !n.h.spend(1) {
+			return false
+		}
+		i += max(best, 1)
+	}
+	return float64(n.explained(from)) >= novelShare*float64(n.code)
+}
+
+// quoted reports whether v says before i what the statement says before place,
+// in the application's own part: v speaks of the statement then.
+func (n *novelty) quoted(v string, i, place int) bool {
+	const telling = 12
+	from := int(n.h.text.tokens[n.first].Start)
+	same := extended(v[:i], n.h.text.sql[:place], 256)
+	return same > place-from+telling
+}
+
+// explained is how many bytes of code are covered.
+func (n *novelty) explained(from int) int {
+	total := 0
+	for _, t := range n.h.text.tokens[n.first : n.last+1] {
+		if t.Class == String || t.Class == Number || t.Class == Param {
+			continue
+		}
+		for j := t.Start; j < t.End; j++ {
+			if n.covered[int(j)-from] {
+				total++
+			}
+		}
+	}
+	return total
+}

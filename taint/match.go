@@ -1,0 +1,149 @@
+package taint
+
+import "math/bits"
+
+// maxIndexed is how much of a statement is indexed whole. Of a longer one only
+// the ends of long literals are, since structure is outside them.
+const maxIndexed = 64 << 10
+
+// gramSize is how many bytes an index entry has: no shorter value is found.
+const gramSize = 3
+
+const heads = 1 << 12
+
+// An index finds where a value may begin in a statement: every place of three
+// bytes, folded, where white space of any kind is one.
+type index struct {
+	sql  string
+	head [heads]int32 // place + 1 of the last one, chained by next
+	next []int32      // by place
+	bits [heads / 64]uint64
+}
+
+// gram gives the hash of the three bytes at i.
+func gram(s string, i int) uint32 {
+	v := uint32(matching[s[i]]) | uint32(matching[s[i+1]])<<8 | uint32(matching[s[i+2]])<<16
+	return v * 0x9E3779B1 >> (32 - 12)
+}
+
+// matching is fold with every white space as a space.
+var matching = func() (t [256]byte) {
+	for i := range t {
+		t[i] = fold[i]
+		if isSpace(byte(i)) {
+			t[i] = ' '
+		}
+	}
+	return t
+}()
+
+func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
+// filter prepares the index for mayHold alone: it tells at little cost that a
+// value cannot be in the statement.
+func (x *index) filter(sql string) {
+	x.sql = sql
+	clear(x.bits[:])
+	for i := 0; i+gramSize <= len(sql); i++ {
+		g := gram(sql, i)
+		x.bits[g>>6] |= 1 << (g & 63)
+	}
+}
+
+// mayHold reports whether the statement may have v in it, apart from escapes:
+// false is certain for values without quotes and backslashes in the places that
+// are looked at.
+func (x *index) mayHold(v string) bool {
+	return x.has(gram(v, 0)) && x.has(gram(v, len(v)-gramSize)) && x.has(gram(v, len(v)/2-1))
+}
+
+func (x *index) has(g uint32) bool { return x.bits[g>>6]&(1<<(g&63)) != 0 }
+
+// build prepares the index for find.
+func (x *index) build(sql string, tokens []Token) {
+	x.sql = sql
+	clear(x.head[:])
+	if cap(x.next) < len(sql) {
+		x.next = make([]int32, len(sql)+len(sql)/4)
+	}
+	x.next = x.next[:len(sql)]
+	if len(sql) <= maxIndexed {
+		x.add(0, len(sql))
+		return
+	}
+	const ends = 48
+	from := 0
+	for _, t := range tokens {
+		if t.End-t.Start > 4*ends && isContainer(t.Class) {
+			x.add(from, int(t.Start)+ends)
+			from = int(t.End) - ends
+		}
+	}
+	x.add(from, len(sql))
+}
+
+func (x *index) add(from, to int) {
+	for i := from; i < to && i+gramSize <= len(x.sql); i++ {
+		g := gram(x.sql, i)
+		x.next[i] = x.head[g]
+		x.head[g] = int32(i) + 1
+	}
+}
+
+// places gives the first place where the three bytes of v at i may be, and
+// after gives the next one; -1 is none.
+func (x *index) places(v string, i int) int { return int(x.head[gram(v, i)]) - 1 }
+func (x *index) after(place int) int        { return int(x.next[place]) - 1 }
+
+// align compares v with sql from place on, and gives how far in v and up to
+// where in sql they agree. Case does not count, nor does how much white space
+// there is, nor whether a quote or a backslash in v was doubled in sql or has a
+// backslash before it.
+func align(v, sql string, place int) (matched, end int) {
+	i, j := 0, place
+	for i < len(v) && j < len(sql) {
+		if matching[v[i]] == matching[sql[j]] {
+			i++
+			j++
+			continue
+		}
+		switch {
+		case i > 0 && j > place && sql[j] == sql[j-1] && isDoubled(sql[j]) && v[i-1] == sql[j]:
+			j++ // doubled
+		case sql[j] == '\\' && (isDoubled(v[i]) || v[i] == 0):
+			j++ // escaped
+		case i > 0 && isSpace(v[i]) && isSpace(v[i-1]):
+			i++
+		case j > place && isSpace(sql[j]) && isSpace(sql[j-1]):
+			j++
+		default:
+			return i, j
+		}
+	}
+	return i, j
+}
+
+func isDoubled(c byte) bool { return c == '\'' || c == '"' || c == '\\' || c == '`' }
+
+// isContainer reports whether tokens of a class hold text that is no structure.
+func isContainer(c Class) bool {
+	switch c {
+	case String, Quoted, Block, Line, Open:
+		return true
+	}
+	return false
+}
+
+// trimmed gives v without white space and control bytes at its ends.
+func trimmed(v string) string {
+	for len(v) > 0 && v[0] <= ' ' {
+		v = v[1:]
+	}
+	for len(v) > 0 && v[len(v)-1] <= ' ' {
+		v = v[:len(v)-1]
+	}
+	return v
+}
+
+// size is the number of binary digits of n, for costs that grow with a search.
+func size(n int) int { return bits.Len(uint(n)) }
