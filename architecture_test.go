@@ -102,7 +102,7 @@ var places = []place{
 	{"identity", layer, leaves},
 	{"data", layer, leaves},
 
-	{"internal/gateway", inside, slices.Concat(leaves, layers, []string{"events/sink", "internal/config"})},
+	{"internal/gateway", inside, slices.Concat(leaves, layers, []string{"taint/sqldriver", "events/sink", "internal/config"})},
 	{"internal/config", inside, leaves},
 	{"internal/cli", inside, []string{".", "internal/gateway", "internal/config", "events", "store", "examples/shop"}},
 	{"internal/testkit", inside, leaves},

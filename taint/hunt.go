@@ -205,7 +205,7 @@ func (h *hunt) look(v, decoded string) {
 	x := &h.scratch.index
 	for place := x.places(v, 0); place >= 0; place = x.after(place) {
 		n, end := align(v, h.text.sql, place)
-		if !h.spend(n + 2) {
+		if !h.spend(n/2 + 2) {
 			return
 		}
 		full := n == len(v)

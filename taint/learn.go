@@ -8,7 +8,7 @@ import (
 // Learn notes that an origin made an application send a statement which passed.
 // It judges the statement against the origin's own inputs again, and learns
 // nothing that an input explains: a shape becomes a template once several
-// origins produced it, or one whose inputs cannot have caused it. It reports
+// origins produced it, or the application itself without inputs. It reports
 // whether the shape is a new template.
 func (g *Guard) Learn(st Statement, o Origin, now time.Time) bool {
 	s := g.scratch.Get().(*scratch)
@@ -29,7 +29,7 @@ func (g *Guard) Learn(st Statement, o Origin, now time.Time) bool {
 	if d = g.judgeOwn(s, a, st, o.Candidates); d.Rule != "" || d.Capped {
 		return false
 	}
-	innocent := o.ID == "" && len(o.Candidates) == 0 || !anyCode(o.Candidates)
+	innocent := o.ID == "" && !anyCode(o.Candidates)
 	a.mu.Lock()
 	q := a.suspected(d.Fingerprint, st.Account, shape, g.o.MaxQuarantine, now)
 	q.Last, q.Seen = now, q.Seen+1

@@ -96,6 +96,8 @@ func (t *text) fromInside(i, start, end int, full bool) (weight, bool) {
 func (t *text) fromOutside(first, last, start, end int, full bool) weight {
 	n := last - first + 1
 	switch {
+	case n == 1 && (int(t.tokens[first].Start) < start || int(t.tokens[first].End) > end):
+		return nothing // a part of a word
 	case t.isLiteral(first, last):
 		return nothing
 	case t.isNumberList(first, last):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 	"testing"
 	"time"
 
@@ -66,21 +67,47 @@ func BenchmarkWrapperAlone(b *testing.B) {
 	}
 }
 
+const (
+	benchExec  = "update notes set n = ? where id = ? and author = ?"
+	benchQuery = "select body from notes where id = ?"
+)
+
+// learnt is guarded by a guard that knows the statements: several clients had
+// the program send them.
+func learnt(b *testing.B) *sql.DB {
+	guard, judge := newGuarded(b)
+	db := openWrapped(b, judge)
+	for client := range taint.DefaultOrigins {
+		_, ctx := requested(b, fmt.Sprint("192.0.2.", client+2), "/search?q=several+ordinary+words")
+		if _, err := db.ExecContext(ctx, benchExec, 1, 1000, "ann"); err != nil {
+			b.Fatal(err)
+		}
+		if err := db.QueryRowContext(ctx, benchQuery, 1).Err(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if n := len(guard.Suspects()); n != 0 {
+		b.Fatalf("%d shapes are not learned", n)
+	}
+	return db
+}
+
 // SQLite through database/sql: bare, wrapped with a judge that lets everything
-// pass, and guarded.
+// pass, guarded, and guarded where the statements were never learned.
 func BenchmarkSQLite(b *testing.B) {
-	_, judge := newGuarded(b)
+	_, unlearnt := newGuarded(b)
 	for _, c := range []struct {
 		name string
 		db   *sql.DB
 	}{
-		{"bare", openBare(b)}, {"wrapped", openWrapped(b, judgeFunc(pass))}, {"guarded", openWrapped(b, judge)},
+		{"bare", openBare(b)}, {"wrapped", openWrapped(b, judgeFunc(pass))},
+		{"guarded", learnt(b)}, {"unlearned", openWrapped(b, unlearnt)},
 	} {
-		_, ctx := requested(b, "192.0.2.1", "/search?q=ordinary&page=2&sort=price")
+		_, ctx := requested(b, "192.0.2.1", "/search?q=several+ordinary+words&page=2&sort=price")
 		b.Run("exec/"+c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := c.db.ExecContext(ctx, "update notes set n = ? where id = ? and author = ?", 1, 1000, "ann"); err != nil {
+				if _, err := c.db.ExecContext(ctx, benchExec, 1, 1000, "ann"); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -89,12 +116,12 @@ func BenchmarkSQLite(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				var body string
-				if err := c.db.QueryRowContext(ctx, "select body from notes where id = ?", 1).Scan(&body); err != nil {
+				if err := c.db.QueryRowContext(ctx, benchQuery, 1).Scan(&body); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
-		stmt, err := c.db.PrepareContext(ctx, "select body from notes where id = ?")
+		stmt, err := c.db.PrepareContext(ctx, benchQuery)
 		if err != nil {
 			b.Fatal(err)
 		}
