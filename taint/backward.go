@@ -8,6 +8,9 @@ const (
 	// novelShare is how much of what is new must occur in an input (measured
 	// before this design was chosen).
 	novelShare = 0.6
+	// fewestNovel is how many tokens of what is new tell something: names alone
+	// occur in inputs by chance.
+	fewestNovel = 3
 	// shortestRun is how many bytes of an input in a row count.
 	shortestRun = 8
 )
@@ -24,13 +27,14 @@ func (h *hunt) backward(candidates []Candidate) {
 	h.d.Nearest = nearest
 	first := sort.Search(len(s.shaper.ends), func(i int) bool { return int(s.shaper.ends[i]) > head })
 	last := sort.Search(len(s.shaper.ends), func(i int) bool { return int(s.shaper.ends[i]) > len(shape)-tail-1 }) - 1
-	code := 0
+	code, telling := 0, 0
 	for i := first; i <= last; i++ {
-		if t := s.shaper.tokens[i]; t.Class != String && t.Class != Number && t.Class != Param {
+		if t := s.shaper.tokens[i]; h.text.isCode(t) {
 			code += int(t.End - t.Start)
+			telling++
 		}
 	}
-	if last-first < 1 || code < shortestRun {
+	if telling < fewestNovel || code < shortestRun {
 		return
 	}
 	novel := novelty{h: h, first: first, last: last, code: code}
@@ -46,6 +50,18 @@ func (h *hunt) backward(candidates []Candidate) {
 			return
 		}
 	}
+}
+
+// isCode reports whether a token tells something of where it came from: literals
+// and punctuation are the same everywhere.
+func (t *text) isCode(k Token) bool {
+	switch k.Class {
+	case String, Number, Param, Punct:
+		return false
+	case Word:
+		return !isConstant(t.sql[k.Start:k.End])
+	}
+	return true
 }
 
 // A novelty is the part of a statement that its nearest template has not.
@@ -104,7 +120,7 @@ func (n *novelty) quoted(v string, i, place int) bool {
 func (n *novelty) explained(from int) int {
 	total := 0
 	for _, t := range n.h.text.tokens[n.first : n.last+1] {
-		if t.Class == String || t.Class == Number || t.Class == Param {
+		if !n.h.text.isCode(t) {
 			continue
 		}
 		for j := t.Start; j < t.End; j++ {

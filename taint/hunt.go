@@ -137,7 +137,7 @@ func (h *hunt) try(v, decoded string, depth int) {
 	}
 	h.look(v, decoded)
 	h.lookLate(v, decoded)
-	if depth < 2 {
+	if depth == 0 || depth == 1 && len(v) <= shortValue {
 		parts(v, func(part, name string) bool {
 			if part = trimmed(part); len(part) >= gramSize {
 				if name == "json" {
@@ -149,7 +149,7 @@ func (h *hunt) try(v, decoded string, depth int) {
 			return !h.done()
 		})
 	}
-	if depth >= maxDecodings {
+	if depth >= deepest(len(v)) {
 		return
 	}
 	for _, d := range h.guard.decodings {
@@ -162,11 +162,26 @@ func (h *hunt) try(v, decoded string, depth int) {
 	}
 }
 
+// shortValue is the length up to which a value is decoded without looking first
+// whether that is promising.
+const shortValue = 512
+
+// deepest is how many decodings after each other are tried of a value: the
+// longer it is, the fewer.
+func deepest(length int) int {
+	switch {
+	case length <= shortValue:
+		return maxDecodings
+	case length <= 8*shortValue:
+		return 2
+	}
+	return 1
+}
+
 // decode tries what a value says decoded. Of a long one the beginning is decoded
 // first, and the rest only where the statement may have it.
 func (h *hunt) decode(d decoding, v, decoded string, depth int) {
-	const short = 512
-	if len(v) > short {
+	if len(v) > shortValue {
 		head, ok := d.decode(v[:probed/12*12])
 		if !ok || !h.promising(head) {
 			return
@@ -200,10 +215,24 @@ func join(a, b string) string {
 	return a + ", " + b
 }
 
+// fewInside is how many places inside literals are compared with a value that
+// cannot end one: enough to see that the statement is concatenated.
+const fewInside = 4
+
 // look finds a value in the text from the value's beginning on.
 func (h *hunt) look(v, decoded string) {
 	x := &h.scratch.index
+	stays := !strings.ContainsAny(v, "'\"`$]*\\\n\r")
+	left := fewInside
 	for place := x.places(v, 0); place >= 0; place = x.after(place) {
+		if stays && h.text.holds(place) {
+			if left--; left < 0 {
+				if !h.spend(2) {
+					return
+				}
+				continue // a value without quotes does not leave the literal
+			}
+		}
 		n, end := align(v, h.text.sql, place)
 		if !h.spend(n/2 + 2) {
 			return

@@ -33,6 +33,10 @@ type text struct {
 	known func(name string) bool
 }
 
+// shortestCut is how much of an input's beginning must be found where an
+// application cut the rest: "1' AND " stands in ordinary statements.
+const shortestCut = 12
+
 // weigh tells what the bytes from start to end are. Full is set where all of an
 // input was found, not only its beginning.
 func (t *text) weigh(start, end int, full bool) weight {
@@ -54,6 +58,14 @@ func (t *text) weigh(start, end int, full bool) weight {
 		return nothing // white space
 	}
 	return t.fromOutside(first, last, start, end, full)
+}
+
+// holds reports whether a place is in the content of a literal, a quoted name or
+// a comment.
+func (t *text) holds(place int) bool {
+	i := sort.Search(len(t.tokens), func(i int) bool { return int(t.tokens[i].End) > place })
+	return i < len(t.tokens) && isContainer(t.tokens[i].Class) && place >= int(t.tokens[i].Start)+int(t.tokens[i].Lead) &&
+		!(t.tokens[i].Class == Block && isHint(t.textOf(i)))
 }
 
 // fromInside weighs a span that begins inside a token with content.
@@ -80,7 +92,7 @@ func (t *text) fromInside(i, start, end int, full bool) (weight, bool) {
 			beyond++
 		}
 	}
-	if !full && beyond == 0 {
+	if !full && (beyond < 2 || end-start < shortestCut) {
 		return nothing, true
 	}
 	if beyond == 0 && end <= int(k.End) {
