@@ -191,6 +191,9 @@ func unwide(v string) (string, bool) {
 	return out, changed
 }
 
+// separators are what applications split values at.
+const separators = ",:;|/&=\n"
+
 // maxParts is how many parts of a value are looked at.
 const maxParts = 48
 
@@ -228,8 +231,7 @@ func parts(v string, yield func(part, name string) bool) {
 		}
 	}
 	for i := 0; i < len(v) && left > 0; i++ {
-		switch v[i] {
-		case ',', ':', ';', '|', '/', '&', '=', '\n':
+		if strings.IndexByte(separators, v[i]) >= 0 {
 			left--
 			if !yield(v[i+1:], "part") {
 				return

@@ -138,15 +138,16 @@ func (h *hunt) try(v, decoded string, depth int) {
 	h.look(v, decoded)
 	h.lookLate(v, decoded)
 	if depth == 0 || depth == 1 && len(v) <= shortValue {
+		enough := h.scratch.budget - forParts
 		parts(v, func(part, name string) bool {
 			if part = trimmed(part); len(part) >= gramSize {
 				if name == "json" {
 					h.try(part, join(decoded, name), maxDecodings)
 				} else {
-					h.lookPart(part, join(decoded, name))
+					h.lookPart(v, part, join(decoded, name))
 				}
 			}
-			return !h.done()
+			return !h.done() && h.scratch.budget > enough
 		})
 	}
 	if depth >= deepest(len(v)) {
@@ -215,6 +216,10 @@ func join(a, b string) string {
 	return a + ", " + b
 }
 
+// forParts is what may be spent of the budget on the parts of one value, which
+// a long quotation of the statement's own text has many of.
+const forParts = 16 << 10
+
 // fewInside is how many places inside literals are compared with a value that
 // cannot end one: enough to see that the statement is concatenated.
 const fewInside = 4
@@ -250,8 +255,9 @@ func (h *hunt) look(v, decoded string) {
 
 // lookPart finds a part of a value: only one that breaks out of a literal
 // counts, since texts about SQL have parts that look like the statement's own.
-func (h *hunt) lookPart(part, decoded string) {
+func (h *hunt) lookPart(v, part, decoded string) {
 	x := &h.scratch.index
+	before := strings.LastIndexAny(v[:strings.LastIndex(v, part)], separators)
 	for place := x.places(part, 0); place >= 0; place = x.after(place) {
 		n, end := align(part, h.text.sql, place)
 		if !h.spend(n + 2) {
@@ -259,6 +265,9 @@ func (h *hunt) lookPart(part, decoded string) {
 		}
 		if n < len(part) || h.text.weigh(place, end, true) != broken || h.startsAtEnd(place) {
 			continue
+		}
+		if before >= 0 && place > 0 && h.text.sql[place-1] == v[before] {
+			continue // the separator is there too: nothing was split, v quotes the statement
 		}
 		h.weigh(place, end, true, decoded)
 		if h.done() {
