@@ -41,6 +41,7 @@ type template struct {
 // A suspect is a shape in quarantine.
 type suspect struct {
 	Suspect
+	dialect Dialect
 	origins map[string]struct{}
 	concatenation
 }

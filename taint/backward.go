@@ -10,7 +10,10 @@ const (
 	novelShare = 0.6
 	// fewestNovel is how many tokens of what is new tell something: names alone
 	// occur in inputs by chance.
-	fewestNovel = 3
+	fewestNovel = 5
+	// telling is how many bytes of the application's own text in an input make
+	// it a quotation.
+	telling = 12
 	// shortestRun is how many bytes of an input in a row count.
 	shortestRun = 8
 )
@@ -27,14 +30,17 @@ func (h *hunt) backward(candidates []Candidate) {
 	h.d.Nearest = nearest
 	first := sort.Search(len(s.shaper.ends), func(i int) bool { return int(s.shaper.ends[i]) > head })
 	last := sort.Search(len(s.shaper.ends), func(i int) bool { return int(s.shaper.ends[i]) > len(shape)-tail-1 }) - 1
-	code, telling := 0, 0
+	code, tokens := 0, 0
 	for i := first; i <= last; i++ {
-		if t := s.shaper.tokens[i]; h.text.isCode(t) {
+		t := s.shaper.tokens[i]
+		if h.text.isCode(t) {
+			tokens++
+		}
+		if h.text.isCode(t) || t.Class == Punct {
 			code += int(t.End - t.Start)
-			telling++
 		}
 	}
-	if telling < fewestNovel || code < shortestRun {
+	if tokens < fewestNovel || code < shortestRun {
 		return
 	}
 	novel := novelty{h: h, first: first, last: last, code: code}
@@ -87,10 +93,16 @@ func (n *novelty) explainedBy(v string) bool {
 			if !n.h.spend(2) {
 				return false
 			}
-			if place < from || place >= to {
+			if place > 0 && place < from || place >= to {
 				continue
 			}
 			matched, end := align(v[i:], n.h.text.sql, place)
+			if place < from {
+				if matched >= telling {
+					return false // v quotes such a statement from its beginning
+				}
+				continue
+			}
 			if matched < shortestRun || n.quoted(v, i, place) {
 				continue
 			}
@@ -110,7 +122,6 @@ func (n *novelty) explainedBy(v string) bool {
 // quoted reports whether v says before i what the statement says before place,
 // in the application's own part: v speaks of the statement then.
 func (n *novelty) quoted(v string, i, place int) bool {
-	const telling = 12
 	from := int(n.h.text.tokens[n.first].Start)
 	same := extended(v[:i], n.h.text.sql[:place], 256)
 	return same > place-from+telling
@@ -120,7 +131,7 @@ func (n *novelty) quoted(v string, i, place int) bool {
 func (n *novelty) explained(from int) int {
 	total := 0
 	for _, t := range n.h.text.tokens[n.first : n.last+1] {
-		if !n.h.text.isCode(t) {
+		if !n.h.text.isCode(t) && t.Class != Punct {
 			continue
 		}
 		for j := t.Start; j < t.End; j++ {

@@ -345,6 +345,9 @@ func (h *hunt) weigh(start, end int, full bool, decoded string) {
 		rule = RuleSink
 		start, end = h.executed.start, h.executed.end
 	case w == whole:
+		if h.account.size() == 0 {
+			return // nothing is known that it could differ from
+		}
 		rule = RuleStatement
 	default:
 		if !h.sure(start, end, w) {
@@ -362,7 +365,7 @@ func (h *hunt) sure(start, end int, w weight) bool {
 	nearest := ""
 	if known {
 		nearest = string(s.second.out)
-	} else {
+	} else if w != words { // a template with another name there is a choice of names
 		nearest, known = s.around(h.account, start)
 	}
 	alone := w == code || w == broken

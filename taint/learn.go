@@ -32,6 +32,7 @@ func (g *Guard) Learn(st Statement, o Origin, now time.Time) bool {
 	innocent := o.ID == "" && !anyCode(o.Candidates)
 	a.mu.Lock()
 	q := a.suspected(d.Fingerprint, st.Account, shape, g.o.MaxQuarantine, now)
+	q.dialect = st.Lexer.Dialect
 	q.Last, q.Seen = now, q.Seen+1
 	if _, again := q.origins[o.ID]; !again && len(q.origins) < maxOrigins {
 		q.origins[strings.Clone(o.ID)] = struct{}{}
@@ -70,7 +71,7 @@ func (g *Guard) Accept(account, shape string, now time.Time) bool {
 	if q == nil {
 		return false
 	}
-	return a.add(f, Template{Account: account, Version: Version, Shape: shape, First: q.First, Last: now, Origins: q.Origins}, g.o.MaxTemplates)
+	return a.add(f, Template{Account: account, Dialect: q.dialect, Version: Version, Shape: shape, First: q.First, Last: now, Origins: q.Origins}, g.o.MaxTemplates)
 }
 
 // plainLength is the length up to which a value of letters and digits cannot
