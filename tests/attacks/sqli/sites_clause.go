@@ -1,0 +1,48 @@
+package sqli
+
+// clauseSites are order-by, limit, identifier and comment, as in whereSites.
+var clauseSites = [...]site{
+	{"order-by", "itn", "SELECT id, name, price FROM products WHERE category = '[[category]]' ORDER BY [[@product_column]]"},
+	{"order-by", "itt", "SELECT id, title, slug FROM posts WHERE status = '[[status]]' ORDER BY [[@post_column]] [[direction]] LIMIT [[limit]]"},
+	{"order-by", "itn", "SELECT id, status, total FROM orders WHERE user_id = [[id]] ORDER BY total [[@direction]]"},
+	{"order-by", "itt", "SELECT u.id, u.name, u.role\nFROM users u\nWHERE u.role = '[[role]]'\nORDER BY u.[[@user_column]], u.id\nLIMIT [[limit]] OFFSET [[offset]]"},
+	{"order-by", "itn", "SELECT p.id, p.name, avg(i.price) AS price\nFROM products p JOIN order_items i ON i.product_id = p.id\nGROUP BY p.id, p.name\nORDER BY [[@product_column]] DESC"},
+	{"order-by", "tt", "SELECT key, value FROM settings ORDER BY [[@setting_column]]"},
+	{"order-by", "itt", "SELECT id, actor, action FROM audit_log WHERE id > [[id]] ORDER BY [[@audit_column]] DESC, id"},
+	{"order-by", "it", "SELECT id, subject FROM (SELECT * FROM tickets WHERE state = '[[status]]' ORDER BY [[@ticket_column]] LIMIT [[limit]]) t"},
+	{"order-by", "ii", "SELECT id, row_number() OVER (PARTITION BY category ORDER BY [[@product_column]]) FROM products WHERE released"},
+	{"order-by", "itt", "SELECT c.id, c.author, c.body FROM comments c WHERE c.post_id = [[id]] ORDER BY c.created_at [[@direction]], c.id [[direction]]"},
+
+	{"limit", "itn", "SELECT id, name, price FROM products ORDER BY id LIMIT [[@limit]]"},
+	{"limit", "itt", "SELECT id, title, slug FROM posts WHERE status = '[[status]]' ORDER BY published_at DESC LIMIT [[@limit]] OFFSET [[offset]]"},
+	{"limit", "it", "SELECT id, name FROM users WHERE role = '[[role]]' LIMIT 20 OFFSET [[@offset]]"},
+	{"limit", "itn", "SELECT o.id, o.status, o.total\nFROM orders o\nWHERE o.user_id = [[id]]\nORDER BY o.created_at DESC\nLIMIT [[@limit]]"},
+	{"limit", "it", "SELECT id, body FROM comments WHERE post_id = [[id]] ORDER BY id OFFSET [[@offset]] LIMIT [[limit]]"},
+	{"limit", "itt", "SELECT a.id, a.actor, a.action FROM audit_log a JOIN users u ON u.name = a.actor ORDER BY a.id DESC LIMIT [[@limit]]"},
+	{"limit", "it", "SELECT t.id, t.subject FROM tickets t WHERE t.id IN (SELECT id FROM tickets WHERE priority > [[id]] ORDER BY id LIMIT [[@limit]]) ORDER BY t.id"},
+	{"limit", "in", "SELECT id, total FROM orders ORDER BY total DESC FETCH FIRST ([[@limit]]) ROWS ONLY"},
+	{"limit", "it", "WITH top AS (SELECT id, name FROM products ORDER BY stock DESC LIMIT [[@limit]]) SELECT id, name FROM top WHERE id <> [[id]]"},
+	{"limit", "itn", "SELECT id, name, price\nFROM products\nWHERE category = '[[category]]'\nORDER BY price\nLIMIT [[limit]]\nOFFSET [[@offset]]"},
+
+	{"identifier", "it", "SELECT id, \"[[@product_column]]\" FROM products WHERE category = '[[category]]'"},
+	{"identifier", "ti", "SELECT [[@order_column]], count(*) FROM orders GROUP BY 1"},
+	{"identifier", "i", "SELECT count(*) FROM [[@table]] WHERE id > [[id]]"},
+	{"identifier", "it", "SELECT id, \"[[@user_column]]\" FROM \"users\" WHERE \"role\" = '[[role]]' LIMIT [[limit]]"},
+	{"identifier", "itn", "SELECT id, name, price FROM products WHERE [[@product_column]] = '[[word]]' AND released"},
+	{"identifier", "it", "SELECT t.id, t.[[@ticket_column]] FROM tickets t\nWHERE t.state = '[[status]]'\nORDER BY t.id"},
+	{"identifier", "i", "SELECT count(*) FROM \"[[@table]]\""},
+	{"identifier", "it", "SELECT id, [[@post_column]] AS value FROM posts WHERE author_id = [[id]] AND status = '[[status]]'"},
+	{"identifier", "tn", "SELECT category, max([[@product_column]]) FROM products WHERE released GROUP BY category HAVING count(*) > [[id]]"},
+	{"identifier", "it", "SELECT a.id, a.\"[[@audit_column]]\" FROM \"audit_log\" AS a WHERE a.\"id\" BETWEEN [[id]] AND [[id]]"},
+
+	{"comment", "itn", "/* search: [[@search]] */ SELECT id, name, price FROM products WHERE released AND category = '[[category]]'"},
+	{"comment", "it", "SELECT id, name /* requested by [[@name]] */ FROM users WHERE role = '[[role]]'"},
+	{"comment", "itt", "-- page: [[@path]]\nSELECT id, title, slug FROM posts WHERE status = '[[status]]' LIMIT [[limit]]"},
+	{"comment", "itn", "SELECT id, status, total FROM orders WHERE user_id = [[id]] /* trace='[[@token]]' */ ORDER BY id"},
+	{"comment", "it", "SELECT /*+ IndexScan(products [[@word]]) */ id, name FROM products WHERE id = [[id]]"},
+	{"comment", "tt", "SELECT key, value FROM settings -- for [[@name]]\nWHERE key = '[[word]]'"},
+	{"comment", "i", "SELECT count(*) FROM tickets WHERE (state = '[[status]]' /* filter [[@search]] */ AND priority > [[id]])"},
+	{"comment", "it", "/*route:[[@path]],controller:posts*/ SELECT p.id, p.title FROM posts p JOIN users u ON u.id = p.author_id WHERE u.id = [[id]]"},
+	{"comment", "", "UPDATE products SET stock = stock - 1 /* by [[@name]] */ WHERE id = [[id]]"},
+	{"comment", "itt", "SELECT c.id, c.author, c.body\nFROM comments c\n-- referrer [[@path]]\nWHERE c.post_id = [[id]]\nORDER BY c.id"},
+}
