@@ -1,6 +1,10 @@
 package taint
 
-import "math/bits"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // maxIndexed is how much of a statement is indexed whole. Of a longer one only
 // the ends of long literals are, since structure is outside them.
@@ -134,16 +138,11 @@ func isContainer(c Class) bool {
 	return false
 }
 
-// trimmed gives v without white space and control bytes at its ends.
+// trimmed gives v without white space, of any script, and control bytes at its
+// ends.
 func trimmed(v string) string {
-	for len(v) > 0 && v[0] <= ' ' {
-		v = v[1:]
+	if v != "" && v[0] > ' ' && v[0] < utf8.RuneSelf && v[len(v)-1] > ' ' && v[len(v)-1] < utf8.RuneSelf {
+		return v
 	}
-	for len(v) > 0 && v[len(v)-1] <= ' ' {
-		v = v[:len(v)-1]
-	}
-	return v
+	return strings.TrimFunc(v, func(r rune) bool { return r <= ' ' || unicode.IsSpace(r) })
 }
-
-// size is the number of binary digits of n, for costs that grow with a search.
-func size(n int) int { return bits.Len(uint(n)) }

@@ -91,6 +91,9 @@ func (t *text) fromInside(i, start, end int, full bool) (weight, bool) {
 		if int(next.End) <= end {
 			beyond++
 		}
+		if next.Class == Line || next.Class == Block || next.Class == Open {
+			beyond += 2 // a comment in its place is telling, cut or not
+		}
 	}
 	if !full && (beyond < 2 || end-start < shortestCut) {
 		return nothing, true
