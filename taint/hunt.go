@@ -26,8 +26,7 @@ type hunt struct {
 	text     text       // that is searched: the statement, or one that it executes
 	executed *executed  // the latter; nil for the statement itself
 	input    *Candidate // that is looked for
-	found    weight
-	own      bool // the input's exchange caused the statement, or may have
+	own      bool       // the input's exchange caused the statement, or may have
 }
 
 // run searches with the inputs of the statement's own exchange first, and then
