@@ -55,7 +55,7 @@ func (h *hunt) pass(candidates []Candidate, texts []executed, own bool) {
 		return
 	}
 	s := h.scratch
-	h.text, h.executed = text{sql: h.st.SQL, tokens: s.shaper.tokens, known: h.account.knows}, nil
+	h.text, h.executed = text{sql: h.st.SQL, tokens: s.shaper.tokens, account: h.account}, nil
 	s.index.build(h.st.SQL, s.shaper.tokens)
 	h.tooLarge(candidates)
 	h.search(candidates)
@@ -68,7 +68,7 @@ func (h *hunt) pass(candidates []Candidate, texts []executed, own bool) {
 		}
 		s.second.read(h.st.Lexer, texts[i].text)
 		tokens := append([]Token(nil), s.second.tokens...)
-		h.text, h.executed = text{sql: texts[i].text, tokens: tokens, known: h.account.knows}, &texts[i]
+		h.text, h.executed = text{sql: texts[i].text, tokens: tokens, account: h.account}, &texts[i]
 		s.index.build(texts[i].text, tokens)
 		h.search(candidates)
 	}

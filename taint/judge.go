@@ -70,6 +70,12 @@ func (g *Guard) settle(s *scratch, a *account, st Statement, candidates []Candid
 		}
 		return d
 	}
+	return g.hunt(s, a, st, candidates, texts, d)
+}
+
+// hunt judges a statement of unknown shape. It is apart from settle so that the
+// decision on a known shape stays on the stack.
+func (g *Guard) hunt(s *scratch, a *account, st Statement, candidates []Candidate, texts []executed, d Decision) Decision {
 	h := hunt{guard: g, account: a, scratch: s, st: st, d: &d}
 	h.run(candidates, texts)
 	if d.Rule == "" && st.Strict {
@@ -116,7 +122,7 @@ func (g *Guard) known(s *scratch, a *account, t *template, st Statement, candida
 
 // knownInput looks at one input that may be in a statement of known shape.
 func (g *Guard) knownInput(s *scratch, a *account, t *template, st Statement, c *Candidate, v string, d *Decision) {
-	seen := text{sql: st.SQL, tokens: s.shaper.tokens, known: a.knows}
+	seen := text{sql: st.SQL, tokens: s.shaper.tokens, account: a}
 	for place := s.firstPlace(v, len(st.SQL) > maxFiltered); place >= 0 && s.budget > 0; place = s.nextPlace(v, place, len(st.SQL) > maxFiltered) {
 		n, end := align(v, st.SQL, place)
 		s.budget -= n + 4

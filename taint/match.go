@@ -27,8 +27,13 @@ type index struct {
 // gram gives the hash of the three bytes at i.
 func gram(s string, i int) uint32 {
 	v := uint32(matching[s[i]]) | uint32(matching[s[i+1]])<<8 | uint32(matching[s[i+2]])<<16
-	return v * 0x9E3779B1 >> (32 - 12)
+	return v * gramFactor >> gramShift
 }
+
+const (
+	gramFactor = 0x9E3779B1 // 2^32 divided by the golden ratio: Fibonacci hashing
+	gramShift  = 32 - 12    // leaves heads
+)
 
 // matching is fold with every white space as a space.
 var matching = func() (t [256]byte) {
@@ -48,9 +53,14 @@ func isSpace(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 func (x *index) filter(sql string) {
 	x.sql = sql
 	clear(x.bits[:])
-	for i := 0; i+gramSize <= len(sql); i++ {
-		g := gram(sql, i)
-		x.bits[g>>6] |= 1 << (g & 63)
+	if len(sql) < gramSize {
+		return
+	}
+	v := uint32(matching[sql[0]])<<8 | uint32(matching[sql[1]])<<16
+	for i := 2; i < len(sql); i++ {
+		v = v>>8 | uint32(matching[sql[i]])<<16
+		g := v * gramFactor >> gramShift
+		x.bits[g>>6%uint32(len(x.bits))] |= 1 << (g & 63)
 	}
 }
 

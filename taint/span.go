@@ -29,8 +29,8 @@ const (
 type text struct {
 	sql    string
 	tokens []Token
-	// known reports whether a name is one of the account's.
-	known func(name string) bool
+	// account is whose names are known; nil knows none.
+	account *account
 }
 
 // shortestCut is how much of an input's beginning must be found where an
@@ -248,7 +248,7 @@ func (t *text) allKnown(first, last int) bool {
 		if c != Word && c != Quoted || c == Word && wordsOf(t.textOf(i))&direction != 0 {
 			continue
 		}
-		if t.known == nil || !t.known(nameOf(t.textOf(i))) {
+		if t.account == nil || !t.account.knows(nameOf(t.textOf(i))) {
 			return false
 		}
 	}
