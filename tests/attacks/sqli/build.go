@@ -104,6 +104,20 @@ func Generate(split string) ([]Case, []Count, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	stored, counts := build(split, at)
+	bySite := map[string]Site{}
+	for _, p := range at {
+		bySite[p.ID] = p.Site
+	}
+	cases := make([]Case, len(stored))
+	for i, s := range stored {
+		cases[i] = s.unpack(split, bySite[s.Site])
+	}
+	return cases, counts, nil
+}
+
+// build fills each cell of a split's table, in the table's order.
+func build(split string, at []place) ([]storedCase, []Count) {
 	type cell struct {
 		Count
 		places []place
@@ -129,19 +143,13 @@ func Generate(split string) ([]Case, []Count, error) {
 		})
 	}
 	wait.Wait()
-	bySite := map[string]Site{}
-	for _, p := range at {
-		bySite[p.ID] = p.Site
-	}
-	var cases []Case
+	var cases []storedCase
 	var counts []Count
 	for _, c := range cells {
-		for _, s := range c.cases {
-			cases = append(cases, s.unpack(split, bySite[s.Site]))
-		}
+		cases = append(cases, c.cases...)
 		counts = append(counts, c.Count)
 	}
-	return cases, counts, nil
+	return cases, counts
 }
 
 // attempts bounds what a cell tries for each case.
