@@ -17,10 +17,10 @@ const (
 	MaxRows     = 256
 	MaxRowBytes = 64 << 10
 
-	// minInput and MinRow are the shortest values that can matter, in bytes:
-	// no structure of two bytes changes a statement without a third ("--" needs
-	// something to cut off), and what a row holds is long before it is code.
-	minInput = 3
+	// minInput and MinRow are the shortest values that can matter, in bytes: a
+	// column's name, such as "id" in the place of a number; and what a row holds
+	// is long before it is code.
+	minInput = 2
 	MinRow   = 6
 )
 
@@ -40,7 +40,7 @@ type candidates struct {
 
 // Candidates are the inputs of x.Inputs and the values given to NoteRow, as
 // candidates of the guard: each value once, at the first place where it stood;
-// without values under 3 bytes, and without header fields that the client's
+// without values under 2 bytes, and those of 2 that are no name, and without header fields that the client's
 // HTTP implementation makes ([input.Structural], Accept) where their value has
 // the ordinary form. The slice is never changed afterwards; another call gives
 // a longer one where more of a streamed body came, or more rows. Safe for
@@ -92,7 +92,7 @@ func (c *candidates) grow(n int) {
 
 // add reports whether value is new and long enough to be kept.
 func (c *candidates) add(value string, place gatehouse.Place, exchange string) {
-	if len(value) < minInput {
+	if len(value) < minInput || len(value) == minInput && !(isLetter(value[0]) && isLetter(value[1])) {
 		return
 	}
 	if _, twice := c.seen[value]; twice {
@@ -101,6 +101,8 @@ func (c *candidates) add(value string, place gatehouse.Place, exchange string) {
 	c.seen[value] = struct{}{}
 	c.all = append(c.all, taint.Candidate{Value: value, Place: place, Exchange: exchange})
 }
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // NoteRow notes a value that the exchange read from a column of the database:
 // whoever stored it may have chosen it, so it is an input again. Values under 6

@@ -96,7 +96,7 @@ func (n *novelty) explainedBy(v string) bool {
 			if place > 0 && place < from || place >= to {
 				continue
 			}
-			matched, end := align(v[i:], n.h.text.sql, place)
+			matched, end := align(v[i:], n.h.text.sql, place, false)
 			if place < from {
 				if matched >= telling {
 					return false // v quotes such a statement from its beginning

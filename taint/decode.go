@@ -89,12 +89,12 @@ func unbase64(v string) (string, bool) {
 		e = base64.RawURLEncoding
 	}
 	out, err := e.DecodeString(v)
-	return string(out), err == nil && len(out) >= gramSize
+	return string(out), err == nil && len(out) >= shortestName
 }
 
 func looksHex(v string) bool {
 	v = withoutHexPrefix(v)
-	if len(v) < 6 {
+	if len(v) < 2*shortestName {
 		return false
 	}
 	for _, c := range []byte(v[:min(len(v), probed)]) {

@@ -109,7 +109,7 @@ func (h *hunt) search(candidates []Candidate) {
 		if h.d.Verdict == gatehouse.Deny || h.scratch.capped {
 			return
 		}
-		if !h.mine(c) || len(c.Value) < gramSize {
+		if !h.mine(c) || len(c.Value) < shortestName {
 			continue
 		}
 		h.input = c
@@ -131,7 +131,11 @@ func (h *hunt) done() bool { return h.d.Verdict == gatehouse.Deny || h.scratch.c
 // try looks for a value, its parts, and what it says decoded.
 func (h *hunt) try(v, decoded string, depth int) {
 	v = trimmed(v)
-	if len(v) < gramSize || !h.spend(8) {
+	if len(v) < shortestName || !h.spend(8) {
+		return
+	}
+	if len(v) < gramSize {
+		h.lookName(v, decoded)
 		return
 	}
 	h.look(v, decoded)
@@ -223,12 +227,31 @@ const forParts = 16 << 10
 // cannot end one: enough to see that the statement is concatenated.
 const fewInside = 4
 
-// look finds a value in the text from the value's beginning on.
+// look finds a value in the text from the value's beginning on, which may have
+// had a quote doubled or escaped.
 func (h *hunt) look(v, decoded string) {
+	h.lookFrom(v, v[:gramSize], decoded)
+	p := strings.IndexAny(v[:gramSize], "'\"`\\")
+	if p < 0 || h.done() {
+		return
+	}
+	var head [gramSize + 1]byte
+	for _, before := range [...]byte{v[p], '\\'} {
+		copy(head[:], v[:p])
+		head[p] = before
+		copy(head[p+1:], v[p:gramSize])
+		if h.lookFrom(v, string(head[:gramSize]), decoded); h.done() || v[p] == '\\' {
+			return
+		}
+	}
+}
+
+// lookFrom finds a value where the text has the bytes of head.
+func (h *hunt) lookFrom(v, head, decoded string) {
 	x := &h.scratch.index
 	stays := !strings.ContainsAny(v, "'\"`$]*\\\n\r")
 	left := fewInside
-	for place := x.places(v, 0); place >= 0; place = x.after(place) {
+	for place := x.places(head, 0); place >= 0; place = x.after(place) {
 		if stays && h.text.holds(place) {
 			if left--; left < 0 {
 				if !h.spend(2) {
@@ -237,7 +260,7 @@ func (h *hunt) look(v, decoded string) {
 				continue // a value without quotes does not leave the literal
 			}
 		}
-		n, end := align(v, h.text.sql, place)
+		n, end := align(v, h.text.sql, place, true)
 		if !h.spend(n/2 + 2) {
 			return
 		}
@@ -252,13 +275,34 @@ func (h *hunt) look(v, decoded string) {
 	}
 }
 
+// shortestName is the shortest value that is looked for: "id" in the place of a
+// number is a condition that always holds.
+const shortestName = 2
+
+// lookName finds a value that is shorter than what is indexed, as a name.
+func (h *hunt) lookName(v, decoded string) {
+	if len(v) < shortestName || !isLetter(v[0]) || !isLetter(v[1]) || h.executed != nil {
+		return
+	}
+	for _, t := range h.text.tokens {
+		if t.Class != Word || int(t.End-t.Start) != len(v) || !strings.EqualFold(h.text.sql[t.Start:t.End], v) {
+			continue
+		}
+		if h.weigh(int(t.Start), int(t.End), true, decoded); h.done() || !h.spend(2) {
+			return
+		}
+	}
+}
+
+func isLetter(c byte) bool { return 'a' <= fold[c] && fold[c] <= 'z' }
+
 // lookPart finds a part of a value: only one that breaks out of a literal
 // counts, since texts about SQL have parts that look like the statement's own.
 func (h *hunt) lookPart(v, part, decoded string) {
 	x := &h.scratch.index
 	before := strings.LastIndexAny(v[:strings.LastIndex(v, part)], separators)
 	for place := x.places(part, 0); place >= 0; place = x.after(place) {
-		n, end := align(part, h.text.sql, place)
+		n, end := align(part, h.text.sql, place, false)
 		if !h.spend(n + 2) {
 			return
 		}
@@ -301,7 +345,7 @@ func (h *hunt) lookLate(v, decoded string) {
 		at += i
 		i = at + 1
 		for place := x.places(v, at); place >= 0; place = x.after(place) {
-			n, end := align(v[at:], h.text.sql, place)
+			n, end := align(v[at:], h.text.sql, place, false)
 			if !h.spend(n + 2) {
 				return
 			}
@@ -338,7 +382,7 @@ func (h *hunt) weigh(start, end int, full bool, decoded string) {
 	}
 	rule := RuleStructure
 	switch {
-	case h.executed != nil && w == words:
+	case h.executed != nil && (w == words || w == phrase):
 		return
 	case h.executed != nil:
 		rule = RuleSink
@@ -364,7 +408,7 @@ func (h *hunt) sure(start, end int, w weight) bool {
 	nearest := ""
 	if known {
 		nearest = string(s.second.out)
-	} else if w != words { // a template with another name there is a choice of names
+	} else if w != words { // another name in the place of a name is a choice of names
 		nearest, known = s.around(h.account, start)
 	}
 	alone := w == code || w == broken

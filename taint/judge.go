@@ -124,7 +124,7 @@ func (g *Guard) known(s *scratch, a *account, t *template, st Statement, candida
 func (g *Guard) knownInput(s *scratch, a *account, t *template, st Statement, c *Candidate, v string, d *Decision) {
 	seen := text{sql: st.SQL, tokens: s.shaper.tokens, account: a}
 	for place := s.firstPlace(v, len(st.SQL) > maxFiltered); place >= 0 && s.budget > 0; place = s.nextPlace(v, place, len(st.SQL) > maxFiltered) {
-		n, end := align(v, st.SQL, place)
+		n, end := align(v, st.SQL, place, false)
 		s.budget -= n + 4
 		if n < len(v) {
 			continue

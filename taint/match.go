@@ -112,8 +112,8 @@ func (x *index) after(place int) int        { return int(x.next[place]) - 1 }
 // align compares v with sql from place on, and gives how far in v and up to
 // where in sql they agree. Case does not count, nor does how much white space
 // there is, nor whether a quote or a backslash in v was doubled in sql or has a
-// backslash before it.
-func align(v, sql string, place int) (matched, end int) {
+// backslash before it; with filters, nor what filters take out of v.
+func align(v, sql string, place int, filters bool) (matched, end int) {
 	i, j := 0, place
 	for i < len(v) && j < len(sql) {
 		if matching[v[i]] == matching[sql[j]] {
@@ -131,10 +131,34 @@ func align(v, sql string, place int) (matched, end int) {
 		case j > place && isSpace(sql[j]) && isSpace(sql[j-1]):
 			j++
 		default:
-			return i, j
+			if !filters || i == 0 {
+				return i, j
+			}
+			n := filtered(v[i:])
+			if n == 0 {
+				return i, j
+			}
+			i += n
 		}
 	}
 	return i, j
+}
+
+// filtered is how long what v begins with is, where it is one of those that
+// applications take out of inputs to be safe: "SELSELECTECT" becomes the word
+// then.
+func filtered(v string) int {
+	switch fold[v[0]] {
+	case 'a', 'd', 'i', 'o', 's', 'u', '-', '/', '*', ';', '\'', '"', '#':
+	default:
+		return 0
+	}
+	for _, word := range [...]string{"--", "/*", "*/", ";", "'", "\"", "#", "and", "or", "select", "union", "insert", "update", "delete", "drop"} {
+		if len(v) >= len(word) && foldedEqual(v[:len(word)], word) {
+			return len(word)
+		}
+	}
+	return 0
 }
 
 func isDoubled(c byte) bool { return c == '\'' || c == '"' || c == '\\' || c == '`' }

@@ -12,9 +12,11 @@ const (
 	// inside: as nothing, and it is part of a literal of the statement's.
 	inside
 	// words: the span is structure that ordinary values often look like: a name, a
-	// keyword, a list of names. It is evidence only where a template has one
-	// value in its place.
+	// keyword. It is evidence only where a template has one value in its place.
 	words
+	// phrase: as words, of several tokens: it is evidence also where a template
+	// has one name in its place.
+	phrase
 	// whole: the span is the whole statement.
 	whole
 	// code: the span is structure that no ordinary value looks like.
@@ -36,6 +38,10 @@ type text struct {
 // shortestCut is how much of an input's beginning must be found where an
 // application cut the rest: "1' AND " stands in ordinary statements.
 const shortestCut = 12
+
+// entered is how much of a literal, with its delimiter, an input that was cut
+// must explain to count as having opened it.
+const entered = 8
 
 // weigh tells what the bytes from start to end are. Full is set where all of an
 // input was found, not only its beginning.
@@ -88,7 +94,7 @@ func (t *text) fromInside(i, start, end int, full bool) (weight, bool) {
 		if int(next.Start) >= end {
 			break
 		}
-		if int(next.End) <= end {
+		if int(next.End) <= end || isContainer(next.Class) && end-int(next.Start) >= entered {
 			beyond++
 		}
 		if next.Class == Line || next.Class == Block || next.Class == Open {
@@ -118,10 +124,13 @@ func (t *text) fromOutside(first, last, start, end int, full bool) weight {
 	case t.isNumberList(first, last):
 		return nothing
 	case t.isNames(first, last):
-		if t.sorts(first) && t.allKnown(first, last) {
+		switch {
+		case !t.lists(first, last) && t.sorts(first) && t.allKnown(first, last):
 			return nothing
+		case first == last:
+			return words
 		}
-		return words
+		return phrase
 	}
 	if first == 0 || t.isPunct(first-1, ';') {
 		if full && n >= 4 && (end-start)*10 >= len(t.sql)*8 {
@@ -132,15 +141,15 @@ func (t *text) fromOutside(first, last, start, end int, full bool) weight {
 		}
 	}
 	if int(t.tokens[first].Start) < start && t.tokens[first].Class != Number {
-		return words // begins in the middle of a word: chance
+		if end-start < entered || n < 3 {
+			return words // begins in the middle of a word: chance
+		}
+		return phrase
 	}
-	if !full && (n < 3 || !t.afterValuePlace(first)) {
-		return words
+	if !full && (n < 3 || !t.afterValuePlace(first)) || !t.hasCode(first, last) || t.beginsClause(first) {
+		return phrase
 	}
-	if t.hasCode(first, last) && !t.beginsClause(first) {
-		return code
-	}
-	return words
+	return code
 }
 
 func (t *text) textOf(i int) string { return t.sql[t.tokens[i].Start:t.tokens[i].End] }
@@ -173,7 +182,8 @@ func (t *text) isSign(i int) bool {
 // them so.
 func (t *text) isNumberList(first, last int) bool {
 	for i := first; i <= last; i++ {
-		if t.tokens[i].Class != Number && !t.isPunct(i, ',') && !t.isSign(i) {
+		unary := t.isSign(i) && (i == 0 || t.tokens[i-1].Class != Number)
+		if t.tokens[i].Class != Number && !t.isPunct(i, ',') && !unary {
 			return false
 		}
 	}
@@ -217,6 +227,16 @@ func (t *text) isNames(first, last int) bool {
 		}
 	}
 	return true
+}
+
+// lists reports whether a comma is among the tokens.
+func (t *text) lists(first, last int) bool {
+	for i := first; i <= last; i++ {
+		if t.isPunct(i, ',') {
+			return true
+		}
+	}
+	return false
 }
 
 // sorts reports whether token i stands in ORDER BY or GROUP BY.
