@@ -71,7 +71,7 @@ func unpercent(v string) (string, bool) {
 const probed = 64 // bytes of a value that tell whether it may be encoded
 
 func looksBase64(v string) bool {
-	if len(v) < 4 {
+	if len(v) < gramSize { // two bytes' worth
 		return false
 	}
 	for _, c := range []byte(v[:min(len(v), probed)]) {

@@ -58,7 +58,7 @@ var splits = [...]string{"dev", "held-seed", "held-context", "sqlite-dev", "sqli
 // while tuning.
 func Splits() []string { return slices.Clone(splits[:]) }
 
-//go:embed testdata
+//go:embed testdata/*.zst
 var testdata embed.FS
 
 // storedCase is a case in a file; its benign statements are positions in the
