@@ -39,6 +39,10 @@ type text struct {
 // application cut the rest: "1' AND " stands in ordinary statements.
 const shortestCut = 12
 
+// longCut is how much of an input that was cut must be found where an
+// application puts no value.
+const longCut = 24
+
 // entered is how much of a literal, with its delimiter, an input that was cut
 // must explain to count as having opened it.
 const entered = 8
@@ -136,8 +140,11 @@ func (t *text) fromOutside(first, last, start, end int, full bool) weight {
 		if full && n >= 4 && (end-start)*10 >= len(t.sql)*8 {
 			return whole
 		}
-		if first == 0 {
+		switch {
+		case first == 0:
 			return words
+		case !full:
+			return phrase // the beginning of a statement that v quotes
 		}
 	}
 	if int(t.tokens[first].Start) < start && t.tokens[first].Class != Number {
@@ -146,7 +153,10 @@ func (t *text) fromOutside(first, last, start, end int, full bool) weight {
 		}
 		return phrase
 	}
-	if !full && (n < 3 || !t.afterValuePlace(first)) || !t.hasCode(first, last) || t.beginsClause(first) {
+	if !t.hasCode(first, last) || t.beginsClause(first) {
+		return phrase
+	}
+	if !full && (n < 3 || end-start < longCut && !t.afterValuePlace(first)) {
 		return phrase
 	}
 	return code

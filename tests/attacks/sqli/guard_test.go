@@ -13,7 +13,7 @@ import (
 
 // goals are the shares in per mille that the guard must refuse, by what the
 // application does to its input; nothing said is no goal. Cold is with nothing
-// learned.
+// learned. They hold for what was developed with, and for what was held out.
 var (
 	goals     = map[string]int{"none": 995, "truncate": 980, "base64": 980}
 	coldGoals = map[string]int{"none": 970}
@@ -26,11 +26,8 @@ func TestGuard_FrozenCorpus_IsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, split := range generated {
-		cases, err := Load(split)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, split := range []string{"dev", "held"} {
+		cases := loadHalf(t, split)
 		var missed strings.Builder
 		for _, cold := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/cold=%v", split, cold), func(t *testing.T) {
@@ -52,6 +49,21 @@ func TestGuard_FrozenCorpus_IsRefused(t *testing.T) {
 			checkMisses(t, split, missed.String())
 		}
 	}
+}
+
+// loadHalf gives the cases to develop with, or all that are held out.
+func loadHalf(t *testing.T, half string) (cases []Case) {
+	t.Helper()
+	for _, split := range generated {
+		if strings.HasPrefix(split, half) {
+			more, err := Load(split)
+			if err != nil {
+				t.Fatal(err)
+			}
+			cases = append(cases, more...)
+		}
+	}
+	return cases
 }
 
 func newGuard(t *testing.T, sites []Site, cold bool) *taint.Guard {
