@@ -198,9 +198,10 @@ const separators = ",:;|/&=\n"
 const maxParts = 48
 
 // parts calls yield for each part that an application may use of a value on its
-// own: the strings of a JSON document, and what stands after a separator. It
-// looks at no more than maxParts of values up to 16 KiB.
-func parts(v string, yield func(part, name string) bool) {
+// own: the strings of a JSON document, whose separator is a quote, and what
+// stands after a separator. It looks at no more than maxParts of values up to
+// 16 KiB.
+func parts(v string, yield func(part string, separator byte) bool) {
 	if len(v) > 16<<10 {
 		return
 	}
@@ -224,7 +225,7 @@ func parts(v string, yield func(part, name string) bool) {
 			if strings.IndexByte(text, '\\') >= 0 {
 				text, _ = unescape(text)
 			}
-			if !yield(text, "json") {
+			if !yield(text, '"') {
 				return
 			}
 			rest = rest[min(end+1, len(rest)):]
@@ -233,7 +234,7 @@ func parts(v string, yield func(part, name string) bool) {
 	for i := 0; i < len(v) && left > 0; i++ {
 		if strings.IndexByte(separators, v[i]) >= 0 {
 			left--
-			if !yield(v[i+1:], "part") {
+			if !yield(v[i+1:], v[i]) {
 				return
 			}
 		}

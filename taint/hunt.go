@@ -142,12 +142,12 @@ func (h *hunt) try(v, decoded string, depth int) {
 	h.lookLate(v, decoded)
 	if depth == 0 || depth == 1 && len(v) <= shortValue {
 		enough := h.scratch.budget - forParts
-		parts(v, func(part, name string) bool {
+		parts(v, func(part string, separator byte) bool {
 			if part = trimmed(part); len(part) >= gramSize {
-				if name == "json" {
-					h.try(part, join(decoded, name), maxDecodings)
+				if separator == '"' {
+					h.try(part, join(decoded, "json"), maxDecodings)
 				} else {
-					h.lookPart(v, part, join(decoded, name))
+					h.lookPart(part, separator, join(decoded, "part"))
 				}
 			}
 			return !h.done() && h.scratch.budget > enough
@@ -296,11 +296,11 @@ func (h *hunt) lookName(v, decoded string) {
 
 func isLetter(c byte) bool { return 'a' <= fold[c] && fold[c] <= 'z' }
 
-// lookPart finds a part of a value: only one that breaks out of a literal
-// counts, since texts about SQL have parts that look like the statement's own.
-func (h *hunt) lookPart(v, part, decoded string) {
+// lookPart finds what a value has after a separator: only what breaks out of a
+// literal counts, since texts about SQL have parts that look like the
+// statement's own.
+func (h *hunt) lookPart(part string, separator byte, decoded string) {
 	x := &h.scratch.index
-	before := strings.LastIndexAny(v[:strings.LastIndex(v, part)], separators)
 	for place := x.places(part, 0); place >= 0; place = x.after(place) {
 		n, end := align(part, h.text.sql, place, false)
 		if !h.spend(n + 2) {
@@ -309,8 +309,8 @@ func (h *hunt) lookPart(v, part, decoded string) {
 		if n < len(part) || h.text.weigh(place, end, true) != broken || h.startsAtEnd(place) {
 			continue
 		}
-		if before >= 0 && place > 0 && h.text.sql[place-1] == v[before] {
-			continue // the separator is there too: nothing was split, v quotes the statement
+		if place > 0 && h.text.sql[place-1] == separator {
+			continue // it is there too: nothing was split, the value quotes the statement
 		}
 		h.weigh(place, end, true, decoded)
 		if h.done() {

@@ -114,7 +114,7 @@ func (x *index) after(place int) int        { return int(x.next[place]) - 1 }
 // there is, nor whether a quote or a backslash in v was doubled in sql or has a
 // backslash before it; with filters, nor what filters take out of v.
 func align(v, sql string, place int, filters bool) (matched, end int) {
-	i, j := 0, place
+	i, j, taken := 0, place, 0
 	for i < len(v) && j < len(sql) {
 		if matching[v[i]] == matching[sql[j]] {
 			i++
@@ -131,18 +131,23 @@ func align(v, sql string, place int, filters bool) (matched, end int) {
 		case j > place && isSpace(sql[j]) && isSpace(sql[j-1]):
 			j++
 		default:
-			if !filters || i == 0 {
-				return i, j
+			n := 0
+			if filters && i > 0 && taken < mostTaken {
+				n = filtered(v[i:])
 			}
-			n := filtered(v[i:])
 			if n == 0 {
 				return i, j
 			}
 			i += n
+			taken++
 		}
 	}
 	return i, j
 }
+
+// mostTaken is how often a filter is believed to have taken something out of one
+// value.
+const mostTaken = 64
 
 // filtered is how long what v begins with is, where it is one of those that
 // applications take out of inputs to be safe: "SELSELECTECT" becomes the word
