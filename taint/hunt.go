@@ -223,7 +223,7 @@ func join(a, b string) string {
 // a long quotation of the statement's own text has many of.
 const forParts = 16 << 10
 
-// fewInside is how many places inside literals are compared with a value that
+// fewInside is how many places inside strings are compared with a value that
 // cannot end one: enough to see that the statement is concatenated.
 const fewInside = 4
 
@@ -246,18 +246,17 @@ func (h *hunt) look(v, decoded string) {
 	}
 }
 
+// staysInside reports whether a value has nothing that ends a string.
+func staysInside(v string) bool { return !strings.ContainsAny(v, "'\\$") }
+
 // lookFrom finds a value where the text has the bytes of head.
 func (h *hunt) lookFrom(v, head, decoded string) {
 	x := &h.scratch.index
-	stays := !strings.ContainsAny(v, "'\"`$]*\\\n\r")
-	left := fewInside
+	stays, left := staysInside(v), fewInside
 	for place := x.places(head, 0); place >= 0; place = x.after(place) {
 		if stays && h.text.holds(place) {
 			if left--; left < 0 {
-				if !h.spend(2) {
-					return
-				}
-				continue // a value without quotes does not leave the literal
+				return // all that follow are inside strings as well
 			}
 		}
 		n, end := align(v, h.text.sql, place, true)
@@ -301,7 +300,11 @@ func isLetter(c byte) bool { return 'a' <= fold[c] && fold[c] <= 'z' }
 // statement's own.
 func (h *hunt) lookPart(part string, separator byte, decoded string) {
 	x := &h.scratch.index
+	stays := staysInside(part)
 	for place := x.places(part, 0); place >= 0; place = x.after(place) {
+		if stays && h.text.holds(place) {
+			return
+		}
 		n, end := align(part, h.text.sql, place, false)
 		if !h.spend(n + 2) {
 			return

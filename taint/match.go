@@ -73,7 +73,8 @@ func (x *index) mayHold(v string) bool {
 
 func (x *index) has(g uint32) bool { return x.bits[g>>6]&(1<<(g&63)) != 0 }
 
-// build prepares the index for find.
+// build prepares the index for places. What is inside strings is added first, so
+// that it comes last: a value that cannot end a string need not look there.
 func (x *index) build(sql string, tokens []Token) {
 	x.sql = sql
 	clear(x.head[:])
@@ -81,19 +82,36 @@ func (x *index) build(sql string, tokens []Token) {
 		x.next = make([]int32, len(sql)+len(sql)/4)
 	}
 	x.next = x.next[:len(sql)]
-	if len(sql) <= maxIndexed {
-		x.add(0, len(sql))
-		return
+	for _, t := range tokens {
+		if t.Class == String {
+			x.content(t, len(sql) > maxIndexed)
+		}
 	}
-	const ends = 48
 	from := 0
 	for _, t := range tokens {
-		if t.End-t.Start > 4*ends && isContainer(t.Class) {
+		switch {
+		case t.Class == String:
+			x.add(from, int(t.Start)+int(t.Lead))
+			from = int(t.End) - int(t.Tail)
+		case len(sql) > maxIndexed && isContainer(t.Class) && t.End-t.Start > 4*ends:
 			x.add(from, int(t.Start)+ends)
 			from = int(t.End) - ends
 		}
 	}
 	x.add(from, len(sql))
+}
+
+// ends is how much of each end of a long literal is indexed in a long statement.
+const ends = 48
+
+// content adds what is inside a string.
+func (x *index) content(t Token, long bool) {
+	from, to := int(t.Start)+int(t.Lead), int(t.End)-int(t.Tail)
+	if long && to-from > 4*ends {
+		x.add(from, from+ends)
+		from = to - ends
+	}
+	x.add(from, to)
 }
 
 func (x *index) add(from, to int) {

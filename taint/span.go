@@ -70,12 +70,11 @@ func (t *text) weigh(start, end int, full bool) weight {
 	return t.fromOutside(first, last, start, end, full)
 }
 
-// holds reports whether a place is in the content of a literal, a quoted name or
-// a comment.
+// holds reports whether a place is in the content of a string.
 func (t *text) holds(place int) bool {
 	i := sort.Search(len(t.tokens), func(i int) bool { return int(t.tokens[i].End) > place })
-	return i < len(t.tokens) && isContainer(t.tokens[i].Class) && place >= int(t.tokens[i].Start)+int(t.tokens[i].Lead) &&
-		!(t.tokens[i].Class == Block && isHint(t.textOf(i)))
+	return i < len(t.tokens) && t.tokens[i].Class == String &&
+		place >= int(t.tokens[i].Start)+int(t.tokens[i].Lead) && place < int(t.tokens[i].End)-int(t.tokens[i].Tail)
 }
 
 // fromInside weighs a span that begins inside a token with content.

@@ -119,8 +119,12 @@ func falseAlarms(most int) (alarms, error) {
 		for n, x := range all {
 			id := fmt.Sprint(x.N)
 			var own []taint.Candidate
-			for _, in := range x.Inputs {
-				own = append(own, taint.Candidate{Value: in.Value, Exchange: id})
+			seen := map[string]bool{}
+			for _, in := range x.Inputs { // each value once, as package exchange gives them
+				if !seen[in.Value] {
+					own = append(own, taint.Candidate{Value: in.Value, Exchange: id})
+				}
+				seen[in.Value] = true
 			}
 			if n%step == 0 {
 				a.add(guard, x, own, others, id)
