@@ -139,7 +139,7 @@ func (h *hunt) try(v, decoded string, depth int) {
 		return
 	}
 	h.look(v, decoded)
-	h.lookLate(v, decoded)
+	h.breaks(v, decoded)
 	if depth == 0 || depth == 1 && len(v) <= shortValue {
 		enough := h.scratch.budget - forParts
 		parts(v, func(part string, separator byte) bool {
@@ -223,8 +223,8 @@ func join(a, b string) string {
 // a long quotation of the statement's own text has many of.
 const forParts = 16 << 10
 
-// fewInside is how many places inside strings are compared with a value that
-// cannot end one: enough to see that the statement is concatenated.
+// fewInside is how many places inside strings are compared with a value's
+// beginning: enough to see that the statement is concatenated.
 const fewInside = 4
 
 // look finds a value in the text from the value's beginning on, which may have
@@ -246,17 +246,14 @@ func (h *hunt) look(v, decoded string) {
 	}
 }
 
-// staysInside reports whether a value has nothing that ends a string.
-func staysInside(v string) bool { return !strings.ContainsAny(v, "'\\$") }
-
 // lookFrom finds a value where the text has the bytes of head.
 func (h *hunt) lookFrom(v, head, decoded string) {
 	x := &h.scratch.index
-	stays, left := staysInside(v), fewInside
+	left := fewInside
 	for place := x.places(head, 0); place >= 0; place = x.after(place) {
-		if stays && h.text.holds(place) {
+		if h.text.holds(place) {
 			if left--; left < 0 {
-				return // all that follow are inside strings as well
+				return // all that follow are inside strings as well: see breaks
 			}
 		}
 		n, end := align(v, h.text.sql, place, true)
@@ -300,26 +297,107 @@ func isLetter(c byte) bool { return 'a' <= fold[c] && fold[c] <= 'z' }
 // statement's own.
 func (h *hunt) lookPart(part string, separator byte, decoded string) {
 	x := &h.scratch.index
-	stays := staysInside(part)
-	for place := x.places(part, 0); place >= 0; place = x.after(place) {
-		if stays && h.text.holds(place) {
-			return
-		}
+	for place := x.places(part, 0); place >= 0 && !h.text.holds(place); place = x.after(place) {
 		n, end := align(part, h.text.sql, place, false)
 		if !h.spend(n + 2) {
 			return
 		}
-		if n < len(part) || h.text.weigh(place, end, true) != broken || h.startsAtEnd(place) {
-			continue
+		if n == len(part) {
+			h.weighPart(place, end, separator, decoded)
 		}
-		if place > 0 && h.text.sql[place-1] == separator {
-			continue // it is there too: nothing was split, the value quotes the statement
-		}
-		h.weigh(place, end, true, decoded)
 		if h.done() {
 			return
 		}
 	}
+}
+
+// weighPart weighs a part of a value.
+func (h *hunt) weighPart(start, end int, separator byte, decoded string) {
+	if h.text.weigh(start, end, true) != broken || h.startsAtEnd(start) {
+		return
+	}
+	if start > 0 && h.text.sql[start-1] == separator {
+		return // it is there too: nothing was split, the value quotes the statement
+	}
+	h.weigh(start, end, true, decoded)
+}
+
+// breaks finds where a value, or a part of it, ends the string that it stands in:
+// its quote is the string's, and what stands before both is the same. A quote
+// among the first bytes of the value is look's.
+func (h *hunt) breaks(v, decoded string) {
+	const most = 32 // quotes of one value
+	for _, q := range [...]byte{'\'', '$'} {
+		k := gramSize - 1
+		for range most {
+			next := strings.IndexByte(v[k+1:], q)
+			if next < 0 || !h.spend(next>>6) {
+				break
+			}
+			k += 1 + next
+			for _, before := range [...]string{v[k-2 : k], v[k-1:k] + "\\", v[k-1 : k+1]} {
+				if h.breaksAt(v, k, before, decoded); h.done() {
+					return
+				}
+			}
+			if k+1 >= len(v) {
+				break
+			}
+		}
+	}
+}
+
+// breaksAt finds where the quote at v[k] ends a string whose last two bytes are
+// as given: they may have an escape for the quote among them.
+func (h *hunt) breaksAt(v string, k int, before, decoded string) {
+	const cut = 32 // bytes before the quote that are enough where v was cut at its beginning
+	x := &h.scratch.index
+	var head [gramSize]byte
+	copy(head[:], before)
+	head[2] = v[k]
+	for place := x.places(string(head[:]), 0); place >= 0 && !h.text.holds(place); place = x.after(place) {
+		at := place + len(before)
+		if !h.spend(1) {
+			return
+		}
+		from, ok := h.text.closes(at)
+		if !ok {
+			continue
+		}
+		up := at
+		if before != v[k-2:k] {
+			up-- // the escape is none of v's
+		}
+		matched := alignBack(v[:k], h.text.sql[from:max(from, up)])
+		start := max(from, up) - matched // but for escapes, which change nothing: it is inside
+		n, end := align(v[k:], h.text.sql, at, true)
+		if !h.spend((matched + n) / 2) {
+			return
+		}
+		full := n == len(v)-k
+		separator, parted := separatorBefore(v, k-matched)
+		switch {
+		case matched == k, matched >= cut && start > from && len(h.text.sql) > maxIndexed:
+			h.weigh(max(start, from), end, matched == k && full, decoded)
+		case full && parted:
+			h.weighPart(max(start, from), end, separator, join(decoded, "part"))
+		}
+		if h.done() {
+			return
+		}
+	}
+}
+
+// separatorBefore gives the separator that stands before v[i], perhaps with white
+// space between them.
+func separatorBefore(v string, i int) (separator byte, ok bool) {
+	for i > 0 && isSpace(v[i-1]) && v[i-1] != '\n' {
+		i--
+	}
+	if i == 0 || strings.IndexByte(separators, v[i-1]) < 0 {
+		return 0, false
+	}
+	return v[i-1], true
 }
 
 // startsAtEnd reports whether a place is the quote that ends a literal.
@@ -330,38 +408,6 @@ func (h *hunt) startsAtEnd(place int) bool {
 		}
 	}
 	return false
-}
-
-// lookLate finds a value from its quotes on, where the statement is so long that
-// the beginnings of literals are not indexed.
-func (h *hunt) lookLate(v, decoded string) {
-	const most, window = 32, 32
-	if len(h.text.sql) <= maxIndexed || len(v) < window {
-		return
-	}
-	x := &h.scratch.index
-	for i, left := 0, most; left > 0 && i+gramSize <= len(v); left-- {
-		at := strings.IndexByte(v[i:], '\'')
-		if at < 0 || i+at+gramSize > len(v) {
-			return
-		}
-		at += i
-		i = at + 1
-		for place := x.places(v, at); place >= 0; place = x.after(place) {
-			n, end := align(v[at:], h.text.sql, place, false)
-			if !h.spend(n + 2) {
-				return
-			}
-			start := place - extended(v[:at], h.text.sql[:place], window)
-			if place-start < min(at, window) || start == place {
-				continue
-			}
-			h.weigh(start, end, at+n == len(v), decoded)
-			if h.done() {
-				return
-			}
-		}
-	}
 }
 
 // extended is how many bytes two texts end with alike, up to most.

@@ -74,7 +74,8 @@ func (x *index) mayHold(v string) bool {
 func (x *index) has(g uint32) bool { return x.bits[g>>6]&(1<<(g&63)) != 0 }
 
 // build prepares the index for places. What is inside strings is added first, so
-// that it comes last: a value that cannot end a string need not look there.
+// that it comes last: no input that begins there is structure but by the quote
+// with which it ends the string.
 func (x *index) build(sql string, tokens []Token) {
 	x.sql = sql
 	clear(x.head[:])
@@ -92,7 +93,7 @@ func (x *index) build(sql string, tokens []Token) {
 		switch {
 		case t.Class == String:
 			x.add(from, int(t.Start)+int(t.Lead))
-			from = int(t.End) - int(t.Tail)
+			from = max(int(t.End)-int(t.Tail)-gramSize+1, int(t.Start)+int(t.Lead))
 		case len(sql) > maxIndexed && isContainer(t.Class) && t.End-t.Start > 4*ends:
 			x.add(from, int(t.Start)+ends)
 			from = int(t.End) - ends
@@ -104,9 +105,9 @@ func (x *index) build(sql string, tokens []Token) {
 // ends is how much of each end of a long literal is indexed in a long statement.
 const ends = 48
 
-// content adds what is inside a string.
+// content adds what is wholly inside a string.
 func (x *index) content(t Token, long bool) {
-	from, to := int(t.Start)+int(t.Lead), int(t.End)-int(t.Tail)
+	from, to := int(t.Start)+int(t.Lead), int(t.End)-int(t.Tail)-gramSize+1
 	if long && to-from > 4*ends {
 		x.add(from, from+ends)
 		from = to - ends
@@ -182,6 +183,34 @@ func filtered(v string) int {
 		}
 	}
 	return 0
+}
+
+// alignBack compares the ends of v and sql as align does their beginnings, and
+// gives how much of v agrees.
+func alignBack(v, sql string) (matched int) {
+	i, j := len(v), len(sql)
+	for i > 0 && j > 0 {
+		c := sql[j-1]
+		if matching[v[i-1]] == matching[c] {
+			i--
+			j--
+			continue
+		}
+		matchedOne := i < len(v)
+		switch {
+		case matchedOne && isDoubled(c) && v[i] == c && sql[j] == c:
+			j-- // doubled
+		case matchedOne && c == '\\' && isDoubled(v[i]):
+			j-- // escaped
+		case matchedOne && isSpace(c) && isSpace(sql[j]):
+			j--
+		case matchedOne && isSpace(v[i-1]) && isSpace(v[i]):
+			i--
+		default:
+			return len(v) - i
+		}
+	}
+	return len(v) - i
 }
 
 func isDoubled(c byte) bool { return c == '\'' || c == '"' || c == '\\' || c == '`' }

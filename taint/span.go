@@ -70,11 +70,31 @@ func (t *text) weigh(start, end int, full bool) weight {
 	return t.fromOutside(first, last, start, end, full)
 }
 
-// holds reports whether a place is in the content of a string.
+// holds reports whether a place, and the bytes that are indexed by it, are in the
+// content of a string.
 func (t *text) holds(place int) bool {
+	i := t.at(place)
+	return i >= 0 && t.tokens[i].Class == String &&
+		place >= int(t.tokens[i].Start)+int(t.tokens[i].Lead) && place+gramSize <= int(t.tokens[i].End)-int(t.tokens[i].Tail)
+}
+
+// closes reports whether a string's closing quote begins at a place, and where its
+// content does.
+func (t *text) closes(place int) (content int, ok bool) {
+	i := t.at(place)
+	if i < 0 || t.tokens[i].Class != String || place != int(t.tokens[i].End)-int(t.tokens[i].Tail) {
+		return 0, false
+	}
+	return int(t.tokens[i].Start) + int(t.tokens[i].Lead), true
+}
+
+// at is the token that has a place, or the next one; -1 behind the last.
+func (t *text) at(place int) int {
 	i := sort.Search(len(t.tokens), func(i int) bool { return int(t.tokens[i].End) > place })
-	return i < len(t.tokens) && t.tokens[i].Class == String &&
-		place >= int(t.tokens[i].Start)+int(t.tokens[i].Lead) && place < int(t.tokens[i].End)-int(t.tokens[i].Tail)
+	if i == len(t.tokens) {
+		return -1
+	}
+	return i
 }
 
 // fromInside weighs a span that begins inside a token with content.
