@@ -251,7 +251,7 @@ func (h *hunt) lookFrom(v, head, decoded string) {
 	x := &h.scratch.index
 	left := fewInside
 	for place := x.places(head, 0); place >= 0; place = x.after(place) {
-		if h.text.holds(place) {
+		if x.isInside(place) {
 			if left--; left < 0 {
 				return // all that follow are inside strings as well: see breaks
 			}
@@ -297,7 +297,7 @@ func isLetter(c byte) bool { return 'a' <= fold[c] && fold[c] <= 'z' }
 // statement's own.
 func (h *hunt) lookPart(part string, separator byte, decoded string) {
 	x := &h.scratch.index
-	for place := x.places(part, 0); place >= 0 && !h.text.holds(place); place = x.after(place) {
+	for place := x.places(part, 0); place >= 0 && !x.isInside(place); place = x.after(place) {
 		n, end := align(part, h.text.sql, place, false)
 		if !h.spend(n + 2) {
 			return
@@ -350,23 +350,33 @@ func (h *hunt) breaks(v, decoded string) {
 // breaksAt finds where the quote at v[k] ends a string whose last two bytes are
 // as given: they may have an escape for the quote among them.
 func (h *hunt) breaksAt(v string, k int, before, decoded string) {
-	const cut = 32 // bytes before the quote that are enough where v was cut at its beginning
+	const (
+		cut = 32 // bytes before the quote that are enough where v was cut at its beginning
+		few = 8  // bytes before the quote that are compared at once
+	)
 	x := &h.scratch.index
 	var head [gramSize]byte
 	copy(head[:], before)
 	head[2] = v[k]
-	for place := x.places(string(head[:]), 0); place >= 0 && !h.text.holds(place); place = x.after(place) {
-		at := place + len(before)
-		if !h.spend(1) {
+	for place := x.places(string(head[:]), 0); place >= 0 && !x.isInside(place); place = x.after(place) {
+		at, up := place+len(before), place+len(before)
+		if before != v[k-2:k] {
+			up-- // the escape is none of v's
+		}
+		if !h.spend(4) {
+			return
+		}
+		if m := extended(v[:k], h.text.sql[:up], few); m < min(k, few) {
+			if _, parted := separatorBefore(v, k-m); !parted && !isDoubled(v[k-m-1]) && !isSpace(v[k-m-1]) {
+				continue // neither v nor a part of it is there
+			}
+		}
+		if !h.spend(32) {
 			return
 		}
 		from, ok := h.text.closes(at)
 		if !ok {
 			continue
-		}
-		up := at
-		if before != v[k-2:k] {
-			up-- // the escape is none of v's
 		}
 		matched := alignBack(v[:k], h.text.sql[from:max(from, up)])
 		start := max(from, up) - matched // but for escapes, which change nothing: it is inside

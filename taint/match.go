@@ -21,7 +21,9 @@ type index struct {
 	sql  string
 	head [heads]int32 // place + 1 of the last one, chained by next
 	next []int32      // by place
-	bits [heads / 64]uint64
+	// inside has a bit for each place that is wholly inside a string.
+	inside []uint64
+	bits   [heads / 64]uint64
 }
 
 // gram gives the hash of the three bytes at i.
@@ -83,6 +85,12 @@ func (x *index) build(sql string, tokens []Token) {
 		x.next = make([]int32, len(sql)+len(sql)/4)
 	}
 	x.next = x.next[:len(sql)]
+	words := len(sql)/64 + 1
+	if cap(x.inside) < words {
+		x.inside = make([]uint64, words+words/4)
+	}
+	x.inside = x.inside[:words]
+	clear(x.inside)
 	for _, t := range tokens {
 		if t.Class == String {
 			x.content(t, len(sql) > maxIndexed)
@@ -108,12 +116,19 @@ const ends = 48
 // content adds what is wholly inside a string.
 func (x *index) content(t Token, long bool) {
 	from, to := int(t.Start)+int(t.Lead), int(t.End)-int(t.Tail)-gramSize+1
+	for i := from; i < to; i++ {
+		x.inside[i>>6] |= 1 << (i & 63)
+	}
 	if long && to-from > 4*ends {
 		x.add(from, from+ends)
 		from = to - ends
 	}
 	x.add(from, to)
 }
+
+// isInside reports whether a place is one inside a string; all that follow it
+// are.
+func (x *index) isInside(place int) bool { return x.inside[place>>6]&(1<<(place&63)) != 0 }
 
 func (x *index) add(from, to int) {
 	for i := from; i < to && i+gramSize <= len(x.sql); i++ {

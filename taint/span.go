@@ -70,14 +70,6 @@ func (t *text) weigh(start, end int, full bool) weight {
 	return t.fromOutside(first, last, start, end, full)
 }
 
-// holds reports whether a place, and the bytes that are indexed by it, are in the
-// content of a string.
-func (t *text) holds(place int) bool {
-	i := t.at(place)
-	return i >= 0 && t.tokens[i].Class == String &&
-		place >= int(t.tokens[i].Start)+int(t.tokens[i].Lead) && place+gramSize <= int(t.tokens[i].End)-int(t.tokens[i].Tail)
-}
-
 // closes reports whether a string's closing quote begins at a place, and where its
 // content does.
 func (t *text) closes(place int) (content int, ok bool) {
