@@ -1,6 +1,8 @@
 package taint
 
 import (
+	"unicode/utf8"
+
 	"github.com/gatehousehq/gatehouse"
 )
 
@@ -109,8 +111,11 @@ func (g *Guard) known(s *scratch, a *account, t *template, st Statement, candida
 		s.index.filter(st.SQL)
 	}
 	for i := range candidates {
-		v := trimmed(candidates[i].Value)
-		if len(v) < gramSize {
+		v := candidates[i].Value
+		if len(v) < gramSize || len(st.SQL) <= maxFiltered && v[0] > ' ' && v[0] < utf8.RuneSelf && !s.index.has(gram(v, 0)) {
+			continue // most are not in the statement
+		}
+		if v = trimmed(v); len(v) < gramSize {
 			continue
 		}
 		if len(st.SQL) <= maxFiltered && (len(v) > len(st.SQL) || !s.index.mayHold(v)) {
