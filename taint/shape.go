@@ -63,7 +63,12 @@ func (s *shaper) token(i int) {
 	case Param:
 		s.put("$")
 	case Operator:
-		if !s.isSign(i) {
+		switch {
+		case s.isSign(i):
+		case text[0] == '?': // PostgreSQL's, on JSON: not a literal
+			s.put("\\")
+			s.out = append(s.out, text...)
+		default:
 			s.put(text)
 		}
 	case Word:
