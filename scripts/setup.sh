@@ -31,6 +31,7 @@ python:psycopg|python3-psycopg|statements with bound parameters, in tests/attack
 postgres|postgresql|a throwaway server for the tests of the SQL gate
 node|nodejs|scripts of the pages under test
 nginx|nginx-light|a peer in benchmarks/http
+sqlmap|sqlmap|payloads that others wrote, for the guard
 wrk|wrk|the load in benchmarks/http
 TABLE
 }
