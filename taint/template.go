@@ -17,7 +17,7 @@ type Template struct {
 	Version int     `json:"version"`
 	// Shape is the statement with "?" for literals.
 	Shape string `json:"shape"`
-	// First and Last are when it was first seen and last learned or renewed.
+	// First and Last are when it was first seen, and when it was learned.
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
 	// Origins is how many different origins had produced it when it was learned.
