@@ -15,7 +15,7 @@ import (
 func TestJudge_WhatIsNoSQL_IsJudged(t *testing.T) {
 	g := newGuard(t, taint.Options{}, ordinary...)
 	open := []string{"'", `"`, "E'", "U&'", "$$", "$tag$", "/*", "/* /*", "--", "(", "[", "`", "B'", "X'", "N'", "q'", ":'", "$1$", "\\", "'\\"}
-	others := []string{"", " ", "\x00", "\xff\xfe", "\xe4\xf6\xfc", "S\x00E\x00L\x00E\x00C\x00T\x00", "\u0085", "GET / HTTP/1.1", strings.Repeat("(", 10000), strings.Repeat("\xc3", 999), "{}", "<html>"}
+	others := []string{"", " ", "\x00", "\xff\xfe", "\xe4\xf6\xfc", "S\x00E\x00L\x00E\x00C\x00T\x00", "\u0085", "GET / HTTP/1.1", strings.Repeat("(", 500), strings.Repeat("\xc3", 999), "{}", "<html>"}
 	for _, dialect := range []taint.Dialect{taint.PostgreSQL, taint.SQLite} {
 		for _, a := range append(others, open...) {
 			for _, b := range append(others, open...) {

@@ -2,10 +2,8 @@ package sqli
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 )
 
 // version is part of every seed. Another one is another corpus.
@@ -133,16 +131,9 @@ func build(split string, at []place) ([]storedCase, []Count) {
 			cells = append(cells, &cell{Count: Count{Context: context, Transform: transform}, places: here})
 		}
 	}
-	var wait sync.WaitGroup
-	turn := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for _, c := range cells {
-		turn <- struct{}{}
-		wait.Go(func() {
-			c.cases = c.fill(split, c.places)
-			<-turn
-		})
+		c.cases = c.fill(split, c.places)
 	}
-	wait.Wait()
 	var cases []storedCase
 	var counts []Count
 	for _, c := range cells {
