@@ -7,12 +7,12 @@ var databaseErrors = []signature{
 	{
 		name: "MySQL's syntax error", rule: RuleDatabase, level: told,
 		literals: []string{"error in your sql syntax"},
-		expr:     re(`You have an error in your SQL syntax; check the manual that corresponds to your \w[^\n]{0,60} version for the right syntax to use near`),
+		expr:     re(`You have an error in your SQL syntax; check the manual that corresponds to your \w[^\n]* version for the right syntax to use near`),
 	},
 	{
 		name: "an error of MySQL", rule: RuleDatabase, level: told,
 		literals: []string{"unknown column '", "' doesn't exist", "duplicate entry '", "truncated incorrect "},
-		expr:     re(`Unknown column '[^'\n]{1,130}' in '(?:field list|where clause|order clause|on clause|group statement|having clause)'|Table '[\w$-]+\.[\w$-]+' doesn't exist|Duplicate entry '[^'\n]{1,200}' for key '|Truncated incorrect (?:DOUBLE|INTEGER|DECIMAL) value: '`),
+		expr:     re(`Unknown column '[^'\n]+' in '(?:field list|where clause|order clause|on clause|group statement|having clause)'|Table '[\w$-]+\.[\w$-]+' doesn't exist|Duplicate entry '[^'\n]+' for key '|Truncated incorrect (?:DOUBLE|INTEGER|DECIMAL) value: '`),
 	},
 	{
 		name: "an error with its SQLSTATE", rule: RuleDatabase, level: told,
@@ -22,12 +22,12 @@ var databaseErrors = []signature{
 	{
 		name: "PostgreSQL's syntax error", rule: RuleDatabase, level: told,
 		literals: []string{"syntax error at or near", "unterminated quoted string at or near", "syntax error at end of input"},
-		expr:     re(`syntax error at or near "[^\n]{0,200}"|unterminated quoted string at or near "|syntax error at end of input`),
+		expr:     re(`syntax error at or near "[^\n]*"|unterminated quoted string at or near "|syntax error at end of input`),
 	},
 	{
 		name: "an error of PostgreSQL", rule: RuleDatabase, level: told,
 		literals: []string{`" does not exist`, "invalid input syntax for "},
-		expr:     re(`(?:ERROR|error|PSQLException|UndefinedTable|UndefinedColumn|PG::\w+|pq)\b[^\n]{0,40}: ?(?:relation|column|function|type|schema) "?[^\n]{1,130}"? does not exist|invalid input syntax for (?:type )?(?:integer|uuid|numeric|bigint|double precision|timestamp|date|boolean)[^\n]{0,20}: "`),
+		expr:     re(`(?:ERROR|error|PSQLException|UndefinedTable|UndefinedColumn|PG::\w+|pq)\b[^\n]*: ?(?:relation|column|function|type|schema) "?[^\n]+"? does not exist|invalid input syntax for (?:type )?(?:integer|uuid|numeric|bigint|double precision|timestamp|date|boolean)[^\n]*: "`),
 	},
 	{
 		name: "a driver's exception", rule: RuleDatabase, level: told,
@@ -51,6 +51,6 @@ var databaseErrors = []signature{
 	{
 		name: "an error of SQLite", rule: RuleDatabase, level: told,
 		literals: []string{`": syntax error`, `unrecognized token: "`, "sqlite_error", "sql logic error"},
-		expr:     re(`near "[^\n]{0,200}": syntax error|unrecognized token: "|SQLITE_ERROR: |SQL logic error: `),
+		expr:     re(`near "[^\n]*": syntax error|unrecognized token: "|SQLITE_ERROR: |SQL logic error: `),
 	},
 }

@@ -38,10 +38,10 @@ func re(s string) *regexp.Regexp { return regexp.MustCompile(s) }
 
 // Frames as the runtimes print them: two of them, one below the other.
 const (
-	jvmFrame  = `[ \t]*at [\w.$/@<>-]+\((?:[\w$]+\.(?:java|kt|kts|scala|groovy|clj):\d+|Native Method|Unknown Source)\)[^\n]{0,200}`
-	v8Frame   = `[ \t]*at (?:async )?(?:[^\n(]{1,200} \()?(?:file://)?(?:/|[A-Za-z]:[\\/]|node:|webpack)[^\n()]{1,300}:\d+:\d+\)?[ \t]*`
-	clrFrame  = `[ \t]*at [\w.<>+` + "`" + `\[\]|,]+\([^\n]{0,400}`
-	rubyFrame = "[ \\t]*(?:from )?[^\\s:]{1,200}\\.rb:\\d+:in [`'\u2018\u201c][^\\n]{1,200}"
+	jvmFrame  = `[ \t]*at [\w.$/@<>-]+\((?:[\w$]+\.(?:java|kt|kts|scala|groovy|clj):\d+|Native Method|Unknown Source)\)[^\n]*`
+	v8Frame   = `[ \t]*at (?:async )?(?:[^\n(]+ \()?(?:file://)?(?:/|[A-Za-z]:[\\/]|node:|webpack)[^\n()]+:\d+:\d+\)?[ \t]*`
+	clrFrame  = `[ \t]*at [\w.<>+` + "`" + `\[\]|,]+\([^\n]*`
+	rubyFrame = "[ \\t]*(?:from )?[^\\s:]+\\.rb:\\d+:in [`'\u2018\u201c][^\\n]+"
 )
 
 // signatures follow standards/error_signatures.tsv: the languages in its order.
@@ -54,12 +54,12 @@ var signatures = []signature{
 	{
 		name: "a Java exception and its cause", rule: RuleTrace, level: told,
 		literals: []string{"caused by: ", `exception in thread "`},
-		expr:     re(`(?m)^(?:Caused by: |Exception in thread "[^"\n]{1,100}" )(?:[a-z_][\w$]*\.)+[\w$]*(?:Exception|Error)\b`),
+		expr:     re(`(?m)^(?:Caused by: |Exception in thread "[^"\n]+" )(?:[a-z_][\w$]*\.)+[\w$]*(?:Exception|Error)\b`),
 	},
 	{
 		name: "the exception page of a JSP engine", rule: RuleTrace, level: told,
 		literals: []string{"exception occurred processing"},
-		expr:     re(`exception occurred processing [^\n]{1,200} at line`),
+		expr:     re(`exception occurred processing [^\n]+ at line`),
 	},
 	{
 		name: "Tomcat and its version", rule: RuleBanner, level: weak, raw: true,
@@ -104,22 +104,22 @@ var signatures = []signature{
 	{
 		name: "an error that the PHP engine printed into the page", rule: RuleDebugPage, level: certain, raw: true,
 		literals: []string{"</b> on line <b>", `<\/b> on line <b>`},
-		expr:     re(`<b>(?:Warning|Notice|Deprecated|Parse error|Fatal error|Recoverable fatal error|Catchable fatal error|Strict Standards)<\\?/b>: {1,2}[\s\S]{1,900}? in <b>[^<\n]{1,300}<\\?/b> on line <b>\d+<\\?/b>`),
+		expr:     re(`<b>(?:Warning|Notice|Deprecated|Parse error|Fatal error|Recoverable fatal error|Catchable fatal error|Strict Standards)<\\?/b>: {1,2}[\s\S]+? in <b>[^<\n]+<\\?/b> on line <b>\d+<\\?/b>`),
 	},
 	{
 		name: "an error of the PHP engine", rule: RuleTrace, level: told,
 		literals: []string{".php on line ", ".php:"},
-		expr:     re(`(?m)^(?:PHP )?(?:Warning|Notice|Deprecated|Parse error|Fatal error|Recoverable fatal error): {1,2}[^\n]{1,600} in (?:/|[A-Z]:\\)[^\n]{1,300}(?: on line |:)\d+`),
+		expr:     re(`(?m)^(?:PHP )?(?:Warning|Notice|Deprecated|Parse error|Fatal error|Recoverable fatal error): {1,2}[^\n]+ in (?:/|[A-Z]:\\)[^\n]+(?: on line |:)\d+`),
 	},
 	{
 		name: "a PHP stack trace", rule: RuleTrace, level: told,
 		literals: []string{"{main}"},
-		expr:     re(`(?m)(?:^#\d+ (?:/|[A-Z]:\\|\[internal function\])[^\n]{1,600}\n+(?:#\d+ [^\n]{1,600}\n+){0,30}|Stack trace:\s*)#\d+ \{main\}`),
+		expr:     re(`(?m)(?:^#\d+ (?:/|[A-Z]:\\|\[internal function\])[^\n]+\n+(?:#\d+ [^\n]+\n+)*|Stack trace:\s*)#\d+ \{main\}`),
 	},
 	{
 		name: "Laravel's exception as JSON", rule: RuleTrace, level: told, raw: true,
 		literals: []string{`"trace":`, `"trace": `},
-		expr:     re(`"exception"\s*:\s*"[^"\n]{1,200}",\s*"file"\s*:\s*"[^"\n]{1,400}\.php",\s*"line"\s*:\s*\d+,\s*"trace"\s*:\s*\[`),
+		expr:     re(`"exception"\s*:\s*"[^"\n]+",\s*"file"\s*:\s*"[^"\n]+\.php",\s*"line"\s*:\s*\d+,\s*"trace"\s*:\s*\[`),
 	},
 	{
 		name: "Laravel's or Whoops's debug page", rule: RuleDebugPage, level: certain, raw: true,
@@ -149,7 +149,7 @@ var signatures = []signature{
 	{
 		name: "ASP.NET's error page", rule: RuleDebugPage, level: certain, raw: true,
 		literals: []string{"<h1>server error in '"},
-		expr:     re(`(?i)<h1>Server Error in '[^'\n<]{0,200}' Application\.`),
+		expr:     re(`(?i)<h1>Server Error in '[^'\n<]*' Application\.`),
 	},
 	{
 		name: "ASP.NET Core's developer page", rule: RuleDebugPage, level: certain, raw: true,
@@ -159,7 +159,7 @@ var signatures = []signature{
 	{
 		name: "Web API's exception as JSON", rule: RuleTrace, level: told, raw: true,
 		literals: []string{`"exceptionmessage"`},
-		expr:     re(`(?i)"ExceptionMessage"\s*:\s*"[^"\n]{0,900}",\s*"ExceptionType"\s*:`),
+		expr:     re(`(?i)"ExceptionMessage"\s*:\s*"[^"\n]*",\s*"ExceptionType"\s*:`),
 	},
 	{
 		name: "the frames of a Ruby backtrace", rule: RuleTrace, level: told,
@@ -179,16 +179,16 @@ var signatures = []signature{
 	{
 		name: "a Go panic with its goroutine", rule: RuleTrace, level: told,
 		literals: []string{" [running]:"},
-		expr:     re(`(?m)^goroutine \d+ \[running\]:\s*\n[\s\S]{1,900}?\.go:\d+`),
+		expr:     re(`(?m)^goroutine \d+ \[running\]:\s*\n[\s\S]+?\.go:\d+`),
 	},
 	{
 		name: "an error text of Go's libraries", rule: RuleBanner, level: weak,
 		literals: []string{"sql: no rows in result set", "sql: scan error", "dial tcp ", ": no such file or directory", "json: cannot unmarshal"},
-		expr:     re(`(?m)^(?:[^\n]{0,100}: )?(?:sql: (?:no rows in result set|Scan error)|dial tcp [\d.\[\]:a-f]+: |open [^\n:]{1,200}: no such file or directory|json: cannot unmarshal \w+ into Go (?:struct field|value))`),
+		expr:     re(`(?m)^(?:[^\n]*: )?(?:sql: (?:no rows in result set|Scan error)|dial tcp [\d.\[\]:a-f]+: |open [^\n:]+: no such file or directory|json: cannot unmarshal \w+ into Go (?:struct field|value))`),
 	},
 	{
 		name: "a Rust panic", rule: RuleTrace, level: told,
 		literals: []string{"' panicked at "},
-		expr:     re(`(?m)^thread '[^'\n]{1,100}' panicked at [^\n]{1,300}:\d+:\d+`),
+		expr:     re(`(?m)^thread '[^'\n]+' panicked at [^\n]+:\d+:\d+`),
 	},
 }
