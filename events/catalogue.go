@@ -36,6 +36,18 @@ var catalogue = [...]Entry{
 		Meaning: "Another site made a browser send a request that changes something. If the site is a partner of yours, `gatehouse allow` has the entry.",
 	},
 	{
+		Name: "malicious_cors", Level: gatehouse.Warning, short: "another origin would read what is a visitor's",
+		Meaning: "A preflight of an origin that no rule lets in, or an answer of the backend that lets scripts of other origins read with a visitor's cookies. Declare the origins in application.cors; an answer is mended, the request goes on.",
+	},
+	{
+		Name: "gate_xss", Level: gatehouse.Critical, short: "an input became executable in the answer",
+		Meaning: "An input became an element that runs, a handler, a script's code, or the host that a client is sent to: cross-site scripting or an open redirect. Field says which input; row: is a value that the database held, and who sees the page is the victim.",
+	},
+	{
+		Name: "gate_leak", Level: gatehouse.Warning, short: "the answer says what is for the backend's makers",
+		Meaning: "The backend's answer was an error page, or held a stack trace, a database's error, a secret or the listing of a folder. The client got a bare answer of the status; evidence has the beginning of what it said, redacted.",
+	},
+	{
 		Name: "malicious_sqli", Level: gatehouse.Critical, short: "an input became part of a statement's structure",
 		Meaning: "An input became structure of an SQL statement: SQL injection. Detail has the statement without its values, the input between « and ». Warning where it passed, because the rung observes or an `allow` entry lets it.",
 	},

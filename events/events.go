@@ -40,6 +40,22 @@ func AuthzFail(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Eve
 	return decided("authz_fail", a, d, o)
 }
 
+// MaliciousCORS is an answer, or a preflight, by which another origin would read
+// what is not its own.
+func MaliciousCORS(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
+	return decided("malicious_cors", a, d, o)
+}
+
+// XSS is an input that became executable markup, or the host of a redirect.
+func XSS(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
+	return decided("gate_xss", a, d, o)
+}
+
+// Leak is an answer that says what is for the backend's makers alone.
+func Leak(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
+	return decided("gate_leak", a, d, o)
+}
+
 // InputValidationFail is an input that breaks a rule of form: framing, size,
 // encoding, a declared type.
 func InputValidationFail(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {

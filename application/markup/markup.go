@@ -115,8 +115,9 @@ func kindOf(h http.Header) kind {
 
 // Begin says whether an answer is inspected: nil is no. It reads the head alone;
 // res.Request is the backend's request, the candidates are the inputs of the
-// exchange and the values that it read from rows.
-func (m *Markup) Begin(res *http.Response, candidates []taint.Candidate) *Scan {
+// exchange and the values that it read from rows. mend is whether Next may change
+// anything.
+func (m *Markup) Begin(res *http.Response, candidates []taint.Candidate, mend bool) *Scan {
 	k := kindOf(res.Header)
 	if k == notRead || len(candidates) == 0 || res.Request == nil || res.Request.Method == http.MethodHead {
 		return nil
@@ -135,7 +136,7 @@ func (m *Markup) Begin(res *http.Response, candidates []taint.Candidate) *Scan {
 	if found == nil {
 		return nil
 	}
-	return &Scan{kind: k, m: found}
+	return &Scan{kind: k, m: found, mend: mend}
 }
 
 // A Scan reads one answer.
@@ -146,6 +147,7 @@ type Scan struct {
 	js   script
 	buf  []byte
 	done bool // decided whole by Held
+	mend bool
 	all  []copied
 }
 

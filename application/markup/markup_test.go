@@ -44,7 +44,7 @@ func answer(t testing.TB, contentType string) *http.Response {
 
 func held(t testing.TB, contentType, body string, candidates []taint.Candidate) gatehouse.Decision {
 	t.Helper()
-	s := newMarkup(t, markup.Options{}).Begin(answer(t, contentType), candidates)
+	s := newMarkup(t, markup.Options{}).Begin(answer(t, contentType), candidates, true)
 	if s == nil {
 		return gatehouse.Passed()
 	}
@@ -185,33 +185,33 @@ func TestNext_BehindWhatIsHeld_IsWrittenAsText(t *testing.T) {
 	for _, at := range []int{70 << 10, 96<<10 - 10, 131 << 10, 200 << 10} {
 		body := "<!DOCTYPE html><body>" + strings.Repeat("<p>some text</p>\n", at/17) + payload + strings.Repeat("<p>more</p>", 5000)
 		for _, size := range []int{64 << 10, 4 << 10, 1000, len(body)} {
-			s := newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs(payload))
+			s := newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs(payload), true)
 			if d := s.Held([]byte(body[:markup.Held]), false); d.Verdict != gatehouse.Pass {
 				t.Fatal("refused before it was there")
 			}
-			out, denied := whole(s, body, size, true)
+			out, denied := whole(s, body, size)
 			if !denied || strings.Contains(out, "<img") || !strings.Contains(out, "&lt;img") {
 				t.Errorf("at %d in pieces of %d: denied %v", at, size, denied)
 			}
 			if !strings.HasSuffix(out, "<p>more</p>") || len(out) < len(body) {
 				t.Errorf("at %d: %d of %d bytes", at, len(out), len(body))
 			}
-			s = newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs(payload))
+			s = newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs(payload), false)
 			s.Held([]byte(body[:markup.Held]), false)
-			if out, denied := whole(s, body, size, false); !denied || out != body {
+			if out, denied := whole(s, body, size); !denied || out != body {
 				t.Errorf("without mending: denied %v, changed %v", denied, out != body)
 			}
 		}
 	}
 }
 
-func whole(s *markup.Scan, body string, size int, mend bool) (string, bool) {
+func whole(s *markup.Scan, body string, size int) (string, bool) {
 	var out []byte
 	denied := false
 	for rest := body; ; {
 		n := min(size, len(rest))
 		var d *gatehouse.Decision
-		out, d = s.Next(out, []byte(rest[:n]), n == len(rest), mend)
+		out, d = s.Next(out, []byte(rest[:n]), n == len(rest))
 		denied = denied || d != nil
 		if rest = rest[n:]; rest == "" {
 			return string(out), denied
@@ -221,9 +221,9 @@ func whole(s *markup.Scan, body string, size int, mend bool) (string, bool) {
 
 func TestNext_WithoutACopy_ChangesNothing(t *testing.T) {
 	body := strings.Repeat("<p onclick='go(1)'>ordinary text, 'quoted'</p>\n", 8000)
-	s := newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs("<img src=x onerror=alert(1)>"))
+	s := newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs("<img src=x onerror=alert(1)>"), true)
 	s.Held([]byte(body[:markup.Held]), false)
-	if out, denied := whole(s, body, 5000, true); out != body || denied {
+	if out, denied := whole(s, body, 5000); out != body || denied {
 		t.Error("changed")
 	}
 }
@@ -267,7 +267,7 @@ func TestNew_SaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	m := newMarkup(t, markup.Options{Except: []markup.Exception{{Path: "/page", Reason: "a preview of what is typed, in a sandboxed frame"}}})
-	if m.Begin(answer(t, "text/html"), inputs("<script>alert(1)</script>")) != nil {
+	if m.Begin(answer(t, "text/html"), inputs("<script>alert(1)</script>"), true) != nil {
 		t.Error("an excepted path is inspected")
 	}
 }
@@ -277,15 +277,15 @@ func FuzzNext(f *testing.F) {
 	f.Add("<script>var a='';alert(1)//'</script>", "';alert(1)//", 3)
 	m := newMarkup(f, markup.Options{})
 	f.Fuzz(func(t *testing.T, body, value string, size int) {
-		s := m.Begin(answer(t, "text/html"), inputs(value))
+		s := m.Begin(answer(t, "text/html"), inputs(value), true)
 		if s == nil || len(body) == 0 {
 			return
 		}
 		s.Held([]byte(body[:min(len(body), markup.Held)]), false)
-		one, refusedOne := whole(s, body, len(body), true)
-		s = m.Begin(answer(t, "text/html"), inputs(value))
+		one, refusedOne := whole(s, body, len(body))
+		s = m.Begin(answer(t, "text/html"), inputs(value), true)
 		s.Held([]byte(body[:min(len(body), markup.Held)]), false)
-		many, refusedMany := whole(s, body, max(1, min(size, len(body))), true)
+		many, refusedMany := whole(s, body, max(1, min(size, len(body))))
 		if one != many || refusedOne != refusedMany {
 			t.Errorf("in pieces of %d: %q (%v), whole %q (%v)", size, many, refusedMany, one, refusedOne)
 		}
@@ -304,7 +304,7 @@ func BenchmarkPage(b *testing.B) {
 			res := answer(b, "text/html")
 			b.SetBytes(int64(len(page)))
 			for b.Loop() {
-				s := m.Begin(res, in)
+				s := m.Begin(res, in, true)
 				if s != nil {
 					s.Held(page[:markup.Held], false)
 				}

@@ -16,9 +16,9 @@ const (
 
 // Next takes the body piece by piece, the held beginning first, and appends to dst
 // what may leave. It holds back up to 48 KiB; final gives them too. Where an input
-// became executable, with mend its copies are written as text, so that lengths
+// became executable and the Scan mends, its copies are written as text, so that lengths
 // change. found is nil or the decision about it.
-func (s *Scan) Next(dst, piece []byte, final, mend bool) (out []byte, found *gatehouse.Decision) {
+func (s *Scan) Next(dst, piece []byte, final bool) (out []byte, found *gatehouse.Decision) {
 	if s.done {
 		return append(dst, piece...), nil
 	}
@@ -33,7 +33,7 @@ func (s *Scan) Next(dst, piece []byte, final, mend bool) (out []byte, found *gat
 			n = max(n, min(s.all[len(s.all)-1].to, len(s.buf))) // no copy is cut
 		}
 		var d *gatehouse.Decision
-		dst, d = s.pass(dst, s.buf[:n], mend)
+		dst, d = s.pass(dst, s.buf[:n])
 		if found == nil {
 			found = d
 		}
@@ -43,11 +43,11 @@ func (s *Scan) Next(dst, piece []byte, final, mend bool) (out []byte, found *gat
 }
 
 // pass reads a text with its copies, and gives it on.
-func (s *Scan) pass(dst, text []byte, mend bool) ([]byte, *gatehouse.Decision) {
+func (s *Scan) pass(dst, text []byte) ([]byte, *gatehouse.Decision) {
 	l, js := s.l.clone(), s.js
 	l.xml = s.kind == asXML
 	d := s.read(&l, &js, text)
-	if d.Verdict == gatehouse.Pass || !mend {
+	if d.Verdict == gatehouse.Pass || !s.mend {
 		if d.Verdict != gatehouse.Pass { // read on as the browser does
 			l, js = s.l.clone(), s.js
 			l.rule = ""

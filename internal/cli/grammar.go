@@ -24,6 +24,7 @@ type commands struct {
 	Events  eventsCommand  `cmd:"" group:"look" help:"The security log."`
 
 	Allow   allowCommand   `cmd:"" group:"decide" help:"Print the smallest entry that lets one refused request pass."`
+	Suggest suggestCommand `cmd:"" group:"decide" help:"Print a proposal from what was observed; it is never applied by itself."`
 	Promote promoteCommand `cmd:"" group:"decide" help:"Print the line that changes a rung's mode, with what it would have refused."`
 	Bans    bansCommand    `cmd:"" group:"decide" help:"Banned addresses."`
 

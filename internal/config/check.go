@@ -22,6 +22,7 @@ func (r *reader) check(c *Config) {
 	r.checkCertificates(c)
 	r.checkRoutes(c)
 	r.checkOrigins(c.Application.CSRF.TrustedOrigins)
+	r.checkApplication(&c.Application)
 	r.checkAllow(c.Allow)
 	r.checkRest(c)
 }

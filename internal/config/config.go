@@ -146,6 +146,8 @@ type Insecure struct {
 type Route struct {
 	Path   string           `yaml:"path" need:"true" doc:"A path; one that ends in / stands for all below it, {name} for one segment, {name...} for the rest." example:"/webhooks/"`
 	CSRF   RouteCSRF        `yaml:"csrf" doc:"Exempts the path from the cross-site check."`
+	Open   Bypass           `yaml:"open" doc:"Lets everybody at a path that application/exposed closes, and leaves its answers as they are." example:"{reason: our status page is public}"`
+	Markup Bypass           `yaml:"markup" doc:"Lets inputs be markup in the path's answers." example:"{reason: shows what is typed in a sandboxed frame}"`
 	Body   string           `yaml:"body" enum:"pass" doc:"pass: the body goes to the backend byte by byte, unread by the gate. Needs a reason." example:"pass"`
 	Reason gatehouse.Reason `yaml:"reason" doc:"Why body is passed unread; csrf.reason holds for both where this is not given." example:"the sender's signature covers the bytes"`
 }
@@ -157,20 +159,9 @@ type RouteCSRF struct {
 	Reason gatehouse.Reason `yaml:"reason" need:"true" doc:"Why that is safe." example:"the backend verifies the sender's signature"`
 }
 
-// Application is what may be asked, and what may be answered.
-type Application struct {
-	CSRF CSRF `yaml:"csrf" doc:"Requests that other sites make a person's browser send."`
-}
-
-// CSRF is the cross-site check.
-type CSRF struct {
-	TrustedOrigins []TrustedOrigin `yaml:"trusted_origins" doc:"Other sites whose requests count as the site's own." example:"[{origin: https://app.example.com, reason: our single-page application}]"`
-}
-
-// A TrustedOrigin is another site whose requests count as the site's own.
-type TrustedOrigin struct {
-	Origin string           `yaml:"origin" need:"true" doc:"Scheme, host and port as a browser sends them in Origin." example:"https://app.example.com"`
-	Reason gatehouse.Reason `yaml:"reason" need:"true" doc:"Why it is trusted." example:"our single-page application"`
+// A Bypass of a check at a path is in force where Reason is given.
+type Bypass struct {
+	Reason gatehouse.Reason `yaml:"reason" short:"true" need:"true" doc:"Why that is safe." example:"read by our monitoring alone"`
 }
 
 // Input is how requests are read into inputs.

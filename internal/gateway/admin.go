@@ -31,6 +31,8 @@ type Admin interface {
 	Ban(context.Context, BanRequest) error
 	Unban(ctx context.Context, prefix netip.Prefix) error
 	Reload(context.Context) error
+	// SuggestPolicy proposes a content security policy from what browsers reported.
+	SuggestPolicy(context.Context) (PolicySuggestion, error)
 	Close() error
 }
 

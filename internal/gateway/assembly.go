@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -38,6 +39,9 @@ type requestStep struct {
 type responseStep struct {
 	activeRung
 	check responseCheck
+	scan  responseScan // nil: it looks into no body
+	// repair is what is done in place of a refusal, where the answer can be mended.
+	repair func(*http.Response)
 }
 
 // assemble builds every rung that is not off, and reports all errors at once.
@@ -61,9 +65,10 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 		if active.mode == gatehouse.Off {
 			continue
 		}
-		check, err := r.build(c, g)
+		step, err := r.build(c, g)
 		errs = append(errs, err)
-		a.response = append(a.response, responseStep{active, check})
+		step.activeRung = active
+		a.response = append(a.response, step)
 	}
 	a.statement = g.statementStep(c)
 	var err error

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/headers"
 	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/events/sink"
@@ -66,6 +67,9 @@ type Gate struct {
 	inFlight  inFlight
 	hits      map[string]*hits
 	started   time.Time
+	first     time.Time // when the site was first served from this state
+	reports   *headers.Reports
+	pages     atomic.Uint64
 	draining  atomic.Bool
 	listening []string
 
@@ -132,6 +136,9 @@ func (g *Gate) open(o Options) error {
 		return err
 	}
 	if err = g.openGuard(ctx); err != nil {
+		return err
+	}
+	if err = g.openPolicy(ctx); err != nil {
 		return err
 	}
 	g.metrics = newMetrics(g)

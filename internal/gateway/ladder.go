@@ -1,8 +1,16 @@
 package gateway
 
 import (
+	"slices"
+
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/cookies"
+	"github.com/gatehousehq/gatehouse/application/cors"
 	"github.com/gatehousehq/gatehouse/application/csrf"
+	"github.com/gatehousehq/gatehouse/application/exposed"
+	"github.com/gatehousehq/gatehouse/application/headers"
+	"github.com/gatehousehq/gatehouse/application/leaks"
+	"github.com/gatehousehq/gatehouse/application/markup"
 	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/internal/config"
@@ -55,7 +63,7 @@ type requestRung struct {
 
 type responseRung struct {
 	rung
-	build func(*config.Config, *Gate) (responseCheck, error)
+	build func(*config.Config, *Gate) (responseStep, error)
 }
 
 // connectionRungs stand before HTTP: what they refuse costs no handshake.
@@ -92,6 +100,18 @@ func requestRungs() []requestRung {
 			fixed: true,
 		}, requestHeadersRung},
 		{rung{
+			name:  cors.Rung,
+			stops: "preflights of origins that no rule lets in",
+			why:   "before anything asks who the client is: browsers send preflights without credentials",
+			event: events.MaliciousCORS,
+		}, preflightRung},
+		{rung{
+			name:  exposed.Rung,
+			stops: "version control, settings, backups and debug endpoints that nobody outside should see",
+			why:   "by the path alone, before anything is read",
+			event: events.AuthzFail,
+		}, exposedRung},
+		{rung{
 			name:  "input",
 			stops: "bodies too large or too deep to inspect, malformed ones, and decompression bombs",
 			why:   "parses the request once; every rung below reads its inputs",
@@ -112,6 +132,46 @@ func requestRungs() []requestRung {
 // responseRungs stand between the backend's answer and the client, inside out.
 func responseRungs() []responseRung {
 	return []responseRung{
+		{rung{
+			name:  markup.Rung,
+			stops: "inputs that become executable markup, or the host of a redirect",
+			why:   "nearest to the backend: it compares the answer with the inputs as the backend made it",
+			holds: "the first 64 KiB of pages and scripts, then a window that slides",
+			rules: map[string]gatehouse.Mode{markup.RuleStored: gatehouse.Observe},
+			event: events.XSS,
+		}, markupRung},
+		{rung{
+			name:  exposed.Rung,
+			stops: "debug tools and dumps that only their answer tells from a site's own page",
+			why:   "before leaks, which would say less of it",
+			holds: "the first 64 KiB at paths that could be one",
+			event: events.AuthzFail,
+		}, exposedAnswerRung},
+		{rung{
+			name:  leaks.Rung,
+			stops: "error pages, stack traces, database errors, secrets and listings of folders",
+			why:   "after the rungs that compare the answer with inputs",
+			holds: "the first 64 KiB of texts, then a window that slides",
+			event: events.Leak,
+		}, leaksRung},
+		{rung{
+			name:  cookies.Rung,
+			stops: "session cookies that scripts, other sites or plain HTTP could have",
+			why:   "after the bodies are decided: it changes fields alone",
+			event: events.AuthzFail,
+		}, cookiesRung},
+		{rung{
+			name:  cors.Rung,
+			stops: "answers that let other sites' scripts read with a visitor's cookies",
+			why:   "after cookies; it mends in place of refusing",
+			event: events.MaliciousCORS,
+		}, corsRung},
+		{rung{
+			name:  headers.Rung,
+			stops: "what browsers do with a page that says nothing: framing, sniffing, plug-ins, other bases",
+			why:   "after everything that may change the answer",
+			event: events.AuthzFail,
+		}, headersRung},
 		{rung{
 			name:  "network/headers",
 			stops: "headers and cookies in the gate's name that the gate did not set",
@@ -175,7 +235,7 @@ func StrictRungs() []string {
 func RungNames() []string {
 	var names []string
 	for _, r := range rungs() {
-		if !r.fixed {
+		if !r.fixed && !slices.Contains(names, r.name) { // some stand in two tables
 			names = append(names, r.name)
 		}
 	}

@@ -139,7 +139,7 @@ func TestCheck_ThatForgetsToDecide_Denies(t *testing.T) {
 func withResponseCheck(g *testGate, check responseCheck) {
 	asm := *g.current.Load()
 	r := &rung{name: "test/answer", stops: "tests", event: events.AuthzFail}
-	asm.response = append([]responseStep{{activeRung{rung: r, hits: new(hits)}, check}}, asm.response...)
+	asm.response = append([]responseStep{{activeRung: activeRung{rung: r, hits: new(hits)}, check: check}}, asm.response...)
 	g.current.Store(&asm)
 }
 
@@ -150,10 +150,10 @@ func TestResponseCheck_Refuses_TheAnswerIsNotSent(t *testing.T) {
 		io.WriteString(w, "the secret")
 	}))
 	for name, check := range map[string]responseCheck{
-		"refuses": func(*transit, *http.Response) gatehouse.Decision {
+		"refuses": func(*transit, *http.Response, bool) gatehouse.Decision {
 			return gatehouse.Denied("leak", gatehouse.Place{}, "x")
 		},
-		"panics": func(*transit, *http.Response) gatehouse.Decision { panic("x") },
+		"panics": func(*transit, *http.Response, bool) gatehouse.Decision { panic("x") },
 	} {
 		withResponseCheck(g, check)
 		a := g.get("/")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/cors"
 	"github.com/gatehousehq/gatehouse/application/csrf"
 	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/internal/config"
@@ -48,11 +49,11 @@ func requestHeadersRung(c *config.Config, _ *Gate) (requestCheck, error) {
 	}, nil
 }
 
-func responseHeadersRung(*config.Config, *Gate) (responseCheck, error) {
-	return func(_ *transit, res *http.Response) gatehouse.Decision {
+func responseHeadersRung(*config.Config, *Gate) (responseStep, error) {
+	return responseStep{check: func(_ *transit, res *http.Response, _ bool) gatehouse.Decision {
 		cleanAnswer(res.Header)
 		return gatehouse.Passed()
-	}, nil
+	}}, nil
 }
 
 func inputRung(c *config.Config, g *Gate) (requestCheck, error) {
@@ -106,8 +107,15 @@ func csrfRung(c *config.Config, _ *Gate) (requestCheck, error) {
 			o.Exempt = append(o.Exempt, csrf.Exemption{Path: route.Path, Kind: csrf.Kind(route.CSRF.Exempt), Reason: route.CSRF.Reason})
 		}
 	}
+	for _, rule := range c.Application.CORS {
+		for _, origin := range rule.Origins {
+			if origin != cors.Any { // who may read with credentials may write so
+				o.Trusted = append(o.Trusted, csrf.TrustedOrigin{Origin: origin, Path: rule.Path, Reason: "application.cors"})
+			}
+		}
+	}
 	for _, trusted := range c.Application.CSRF.TrustedOrigins {
-		o.Trusted = append(o.Trusted, csrf.TrustedOrigin{Origin: trusted.Origin, Reason: trusted.Reason})
+		o.Trusted = append(o.Trusted, csrf.TrustedOrigin{Origin: trusted.Origin, Path: trusted.Path, Reason: trusted.Reason})
 	}
 	protection, err := csrf.New(o)
 	if err != nil {

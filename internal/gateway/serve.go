@@ -232,6 +232,9 @@ func (g *Gate) keepHouse(ctx context.Context) {
 		if err := g.allowUses.save(ctx, g.store); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving counts", "error", err)
 		}
+		if err := g.savePolicy(ctx); err != nil && ctx.Err() == nil {
+			g.logger.Error("saving policy reports", "error", err)
+		}
 		if err := g.templates.save(ctx, g.store); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving templates", "error", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/headers"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/network"
 )
@@ -36,8 +37,12 @@ type transit struct {
 }
 
 type (
-	requestCheck  func(*transit) gatehouse.Decision
-	responseCheck func(*transit, *http.Response) gatehouse.Decision
+	requestCheck func(*transit) gatehouse.Decision
+	// A responseCheck decides about an answer's head. It may change it where it
+	// mends.
+	responseCheck func(t *transit, res *http.Response, mends bool) gatehouse.Decision
+	// A responseScan begins to read an answer's body; nil does not.
+	responseScan func(t *transit, res *http.Response, mends bool) bodyScan
 )
 
 // ServeHTTP takes a request up the ladder and to the backend.
@@ -82,8 +87,19 @@ func (t *transit) climb() bool {
 			t.refuseBody()
 			return false
 		}
+		if t.w.status != 0 {
+			return false // the rung has answered
+		}
 	}
 	return true
+}
+
+// answer answers in the backend's place, without a body.
+func (t *transit) answer(status int, header http.Header) {
+	for name, values := range header {
+		t.w.Header()[name] = values
+	}
+	t.w.WriteHeader(status)
 }
 
 // answered passes the response rungs in order. An answer that was made with a
@@ -92,10 +108,22 @@ func (t *transit) answered(res *http.Response) error {
 	if d, ok := t.x.Refusal(); ok {
 		return &refusedError{d}
 	}
+	if err := t.scanned(res); err != nil {
+		return err
+	}
 	for i := range t.asm.response {
 		step := &t.asm.response[i]
-		d := t.guarded(&step.activeRung, func() gatehouse.Decision { return step.check(t, res) })
-		if d, ok := t.judge(&step.activeRung, d); !ok {
+		if step.check == nil {
+			continue
+		}
+		d := t.guarded(&step.activeRung, func() gatehouse.Decision { return step.check(t, res, t.mends(&step.activeRung)) })
+		d, ok := t.judge(&step.activeRung, d)
+		switch {
+		case ok:
+		case step.repair != nil && d.Rule != RulePanic:
+			step.repair(res)
+		default:
+			_ = res.Body.Close() // refused: nothing of it is sent
 			return &refusedError{d}
 		}
 	}
@@ -117,6 +145,10 @@ func (t *transit) refuse(d gatehouse.Decision) {
 
 // own answers what lives under /_gate/.
 func (t *transit) own() {
+	if t.r.URL.Path == headers.ReportPath {
+		t.takeReports()
+		return
+	}
 	writeProblem(t.w, t.r, problem{Status: http.StatusNotFound, Request: t.x.ID})
 }
 
