@@ -68,11 +68,11 @@ func copyOfCode(name string) bool {
 	if stem, ok := strings.CutSuffix(name, "~"); ok {
 		return code[ending(stem)]
 	}
-	end := ending(name)
-	if !copies[end] {
+	dot := strings.LastIndexByte(name, '.')
+	if dot < 0 || !copies[name[dot+1:]] {
 		return false
 	}
-	stem := name[:len(name)-len(end)-1]
+	stem, end := name[:dot], name[dot+1:]
 	if (end == "swp" || end == "swo") && strings.HasPrefix(name, ".") {
 		return true
 	}

@@ -182,12 +182,17 @@ func markupRung(c *config.Config, _ *Gate) (responseStep, error) {
 		},
 		scan: func(t *transit, res *http.Response, mends bool) bodyScan {
 			if s := rung.Begin(res, t.x.Candidates(), mends); s != nil {
-				return s
+				return markupScan{s}
 			}
 			return nil
 		},
 	}, nil
 }
+
+// A markupScan may write more than it reads.
+type markupScan struct{ *markup.Scan }
+
+func (markupScan) resizes() bool { return true }
 
 func exposedOptions(c *config.Config) exposed.Options {
 	var o exposed.Options

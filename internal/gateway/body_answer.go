@@ -2,13 +2,13 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/input"
@@ -64,11 +64,7 @@ func (t *transit) scanned(res *http.Response) error {
 	if err != nil { // no coding that can be read: it passes, as browsers can't either
 		return nil
 	}
-	first, final, err := body.hold()
-	if err != nil {
-		_ = body.Close() // the error is told
-		return err
-	}
+	first, final := body.hold()
 	for _, s := range scans {
 		d := t.guarded(s.step, func() gatehouse.Decision { return s.scan.Held(first, final) })
 		if d, ok := t.judge(s.step, d); !ok {
@@ -78,7 +74,9 @@ func (t *transit) scanned(res *http.Response) error {
 	}
 	switch {
 	case final:
-		body.replay(res)
+		body.replay(res, nil)
+	case body.broken != nil:
+		body.replay(res, body.broken)
 	case body.paused && !strings.Contains(res.Header.Get("Content-Type"), "html"):
 		// A stream, such as a watch in lines of JSON: what a window holds back
 		// would be missed.
@@ -118,6 +116,7 @@ type answerBody struct {
 	held     []byte
 	reader   *pausingReader
 	paused   bool // before its end, and before its beginning was whole
+	broken   error
 }
 
 func newAnswerBody(res *http.Response) (*answerBody, error) {
@@ -143,7 +142,7 @@ type readCloser struct {
 }
 
 // hold reads the beginning: up to heldAnswer bytes, or what came before a pause.
-func (b *answerBody) hold() (first []byte, final bool, err error) {
+func (b *answerBody) hold() (first []byte, final bool) {
 	b.held = make([]byte, 0, 4<<10)
 	source := b.source
 	if !b.known && !b.encoded {
@@ -158,26 +157,35 @@ func (b *answerBody) hold() (first []byte, final bool, err error) {
 		b.held = b.held[:len(b.held)+n]
 		switch {
 		case err == io.EOF:
-			return b.held, true, nil
-		case err == errPaused && len(b.held) > 0:
-			b.paused = true
-			return b.held, false, nil
+			return b.held, true
 		case err == errPaused:
+			b.paused = true
+			return b.held, false
 		case err != nil:
-			return nil, false, err
+			b.broken = err
+			return b.held, false
 		}
 	}
-	return b.held, false, nil
+	return b.held, false
 }
 
-// replay has the answer sent as the backend sent it: it was read whole.
-func (b *answerBody) replay(res *http.Response) {
-	text := b.held
+// replay has the answer sent as the backend sent it: it was read whole, or up to
+// where it broke off.
+func (b *answerBody) replay(res *http.Response, broken error) {
+	var sent io.Reader = bytes.NewReader(b.held)
 	if b.encoded {
-		text = b.raw.Bytes()
+		sent = io.MultiReader(bytes.NewReader(b.raw.Bytes()), b.original)
 	}
-	res.Body = readCloser{bytes.NewReader(text), b}
+	if broken != nil {
+		sent = io.MultiReader(sent, failing{broken})
+	}
+	res.Body = readCloser{sent, b}
 }
+
+// failing gives an error.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // Close ends the backend's body.
 func (b *answerBody) Close() error {
@@ -191,52 +199,57 @@ func (b *answerBody) Close() error {
 	return err
 }
 
-// slide has the rest of the answer pass through the scans. Its length may change.
+// slide has the rest of the answer pass through the scans. What is encoded is sent
+// as the backend encoded it, once its text was looked at.
 func (b *answerBody) slide(res *http.Response, t *transit, scans []activeScan) {
 	source := b.source
 	if b.reader != nil {
 		source = b.reader
 	}
 	s := &slidingBody{body: b, source: io.MultiReader(bytes.NewReader(b.held), source), t: t, scans: scans}
-	if b.encoded {
-		b.raw = bytes.Buffer{}
-		b.raw.Grow(0)
-		s.discard = &b.raw
-		if acceptsGzip(t.r) {
-			s.gzip = gzip.NewWriter(&s.zipped)
-			res.Header.Set("Content-Encoding", "gzip")
-		} else {
-			res.Header.Del("Content-Encoding")
-		}
-	}
-	res.Header.Del("Content-Length")
-	res.Header.Del("Accept-Ranges")
-	if tag := res.Header.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
-		res.Header.Set("ETag", "W/"+tag) // the bytes may differ (RFC 9110, section 8.8.1)
-	}
-	res.ContentLength = -1
 	res.Body = s
+	if b.encoded {
+		return
+	}
+	for _, scan := range scans {
+		if r, ok := scan.scan.(interface{ resizes() bool }); !ok || !r.resizes() {
+			continue
+		}
+		res.Header.Del("Content-Length")
+		res.Header.Del("Accept-Ranges")
+		if tag := res.Header.Get("ETag"); tag != "" && !strings.HasPrefix(tag, "W/") {
+			res.Header.Set("ETag", "W/"+tag) // the bytes may differ (RFC 9110, section 8.8.1)
+		}
+		res.ContentLength = -1
+	}
 }
 
-func acceptsGzip(r *http.Request) bool {
-	return strings.Contains(strings.Join(r.Header.Values("Accept-Encoding"), ","), "gzip")
-}
+// errCut ends an answer that can't be mended any more.
+var errCut = errors.New("an encoded answer was cut off at what a rung refused")
 
 // A slidingBody is a body on its way through the scans.
 type slidingBody struct {
-	body    *answerBody
-	source  io.Reader
-	t       *transit
-	scans   []activeScan
-	piece   [16 << 10]byte
-	a, b    []byte // the output of the scans in turn
-	out     []byte // what may leave
-	ended   bool
-	err     error
-	gzip    *gzip.Writer
-	zipped  bytes.Buffer
-	discard *bytes.Buffer
-	told    bool
+	body   *answerBody
+	source io.Reader
+	t      *transit
+	scans  []activeScan
+	piece  [16 << 10]byte
+	a, b   []byte // the output of the scans in turn
+	out    []byte // what may leave
+	ended  bool
+	err    error
+	told   bool
+
+	// Of an encoded body: how much of its text was read and came out, and what was
+	// read of the body for it.
+	read, released int
+	queue          []encodedPiece
+}
+
+// An encodedPiece may leave once its text came out.
+type encodedPiece struct {
+	until int
+	raw   []byte
 }
 
 func (s *slidingBody) Read(p []byte) (int, error) {
@@ -254,44 +267,51 @@ func (s *slidingBody) Read(p []byte) (int, error) {
 // fill reads on until something may leave, or the body ends.
 func (s *slidingBody) fill() {
 	n, err := s.source.Read(s.piece[:])
-	if s.discard != nil {
-		s.discard.Reset()
-	}
 	if err == errPaused {
 		err = nil
 	}
 	final := err == io.EOF
 	s.ended, s.err = err != nil, err
 	out := s.piece[:n]
+	refused := false
 	for _, scan := range s.scans {
 		var found *gatehouse.Decision
 		s.a, found = scan.scan.Next(s.a[:0], out, final)
 		s.a, s.b = s.b, s.a
 		out = s.b
-		if found != nil {
-			s.tell(scan.step, *found)
+		if found != nil && !s.told {
+			s.told = true // once an answer
+			_, ok := s.t.judge(scan.step, *found)
+			refused = !ok
 		}
 	}
-	if s.gzip == nil {
+	if !s.body.encoded {
 		s.out = append(s.out[:0], out...)
 		return
 	}
-	s.zipped.Reset()
-	_, _ = s.gzip.Write(out) // into memory
-	if final {
-		_ = s.gzip.Close() // into memory
+	if refused {
+		s.ended, s.err = true, errCut
+		return
 	}
-	s.out = append(s.out[:0], s.zipped.Bytes()...)
+	s.encoded(n, len(out), final)
 }
 
-// tell records what was found behind the beginning; it was mended there, or the
-// rung observes.
-func (s *slidingBody) tell(step *activeRung, d gatehouse.Decision) {
-	if s.told {
-		return // once an answer
+// encoded lets leave what was read of an encoded body for the text that came out.
+func (s *slidingBody) encoded(read, released int, final bool) {
+	s.read, s.released = s.read+read, s.released+released
+	if raw := s.body.raw.Bytes(); len(raw) > 0 {
+		s.queue = append(s.queue, encodedPiece{s.read, bytes.Clone(raw)})
+		s.body.raw.Reset()
 	}
-	s.told = true
-	s.t.judge(step, d)
+	s.out = s.out[:0]
+	for len(s.queue) > 0 && (final || s.queue[0].until <= s.released) {
+		s.out = append(s.out, s.queue[0].raw...)
+		s.queue = s.queue[1:]
+	}
+	if final { // what follows the coding's end, if anything does
+		rest, err := io.ReadAll(s.body.original)
+		s.out, s.err = append(s.out, rest...), cmp.Or(err, io.EOF)
+	}
 }
 
 func (s *slidingBody) Close() error { return s.body.Close() }

@@ -217,7 +217,7 @@ func TestHeaders_OfTheBackend_InTheGatesName_AreDropped(t *testing.T) {
 		if id := a.Header.Values(RequestIDHeader); len(id) != 1 || len(id[0]) != 32 {
 			t.Errorf("%s: %q", RequestIDHeader, id)
 		}
-		if got := a.Header.Values("Set-Cookie"); fmt.Sprint(got) != "[b=2; Path=/ a=1 A=3; Expires=Wed, 21 Oct 2065 07:28:00 GMT]" {
+		if got := a.Header.Values("Set-Cookie"); fmt.Sprint(got) != "[b=2; Path=/; Secure; SameSite=Lax a=1; Secure; SameSite=Lax A=3; Expires=Wed, 21 Oct 2065 07:28:00 GMT; Secure; SameSite=Lax]" {
 			t.Errorf("Set-Cookie: %q", got)
 		}
 		if a.Header.Get("Gate-User") != "" || a.Header.Get("Gatekeeper") != "stays" {
