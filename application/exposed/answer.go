@@ -10,7 +10,7 @@ import (
 )
 
 // Held is how much of an answer's body CheckAnswer wants, in bytes.
-const Held = 4 << 10
+const Held = 16 << 10
 
 // A tool is known by its answer where its path is one that a site may own.
 type tool struct {
@@ -106,6 +106,10 @@ var tools = []tool{
 	{
 		closed: closed{rule: RuleDebug, what: "Go's profiler"}, path: within("pprof"),
 		body: regexp.MustCompile(`<title>[^<]{0,200}/debug/pprof/</title>|^goroutine profile: total \d`),
+	},
+	{
+		closed: closed{rule: RuleDebug, what: "a page for developers that names keys and passwords"}, path: last("debug", "_debug", "debug.php", "debuginfo"),
+		body: regexp.MustCompile(`\b[A-Z][A-Z0-9_]{0,40}_(?:API_?KEY|SECRET|SECRET_KEY|PASSWORD|PRIVATE_KEY|ACCESS_KEY|TOKEN)\b`),
 	},
 	{
 		closed: closed{rule: RuleBackup, what: "a dump of a database"}, path: ends(".sql", ".dump", ".sql.txt", ".bak"),

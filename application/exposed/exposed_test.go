@@ -97,7 +97,7 @@ func TestCheckAnswer_IsToldByWhatItSays(t *testing.T) {
 
 func TestInURL_FindsSecretsAndNoOthers(t *testing.T) {
 	for target, rule := range map[string]string{
-		"/?PHPSESSID=8f4a2b1c9d": exposed.RuleSessionInURL, "/api?access_token=abcdef0123456789": exposed.RuleTokenInURL, "/login?password=hunter2hunter2": exposed.RulePasswordInURL,
+		"/?PHPSESSID=8f4a2b1c9d0e3f5a7b6c8d9e0f": exposed.RuleSessionInURL, "/api?access_token=abcdef0123456789": exposed.RuleTokenInURL, "/login?password=hunter2hunter2": exposed.RulePasswordInURL,
 		"/shop;jsessionid=0A1B2C3D4E5F": exposed.RuleSessionInURL, "/search?q=password": "", "/?page=2": "", "/?token=": "",
 	} {
 		found := exposed.InURL(request(t, target))

@@ -84,7 +84,8 @@ func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
 	cfg := config.Default()
 	cfg.Upstream = strings.TrimSuffix(upstream.String(), "/")
 	cfg.Network.Listen = []string{freeAddress(c.Listen)}
-	cfg.Modes = make(map[string]config.ModeSetting)
+	// The shop has no editors who write scripts: what customers store may not run.
+	cfg.Modes = map[string]config.ModeSetting{"application/markup/stored": {Mode: gatehouse.Enforce}}
 	for _, rung := range c.Without {
 		if _, _, err := splitRung(rung); err != nil {
 			return nil, err
