@@ -38,9 +38,7 @@ type Scan struct {
 	// decided is how many bytes Held has looked at, which Next gets again.
 	decided int
 	buf     []byte
-	// scanned is how much of buf was scanned, and open are hits in it that
-	// wait for what follows.
-	scanned int
+	// open are hits in buf that wait for what follows.
 	open    []hit
 	inKey   bool
 	passing bool

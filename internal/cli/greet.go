@@ -27,7 +27,7 @@ func (g *globals) greet(ctx context.Context, gate *gateway.Gate, addresses []str
 	byMode := make(map[string][]string)
 	for _, r := range l.Rungs {
 		idle := r.Table == "statement" && len(l.Accounts) == 0 // no database speaks through the gate
-		twice := slices.Contains(byMode[r.Mode], r.Name) // before the backend and behind it
+		twice := slices.Contains(byMode[r.Mode], r.Name)       // before the backend and behind it
 		if r.Mode != "fixed" && !idle && !twice {
 			byMode[r.Mode] = append(byMode[r.Mode], r.Name)
 		}
