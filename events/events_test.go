@@ -59,6 +59,9 @@ var constructors = []struct {
 		return InputValidationFail(a.about(), a.decision().WithStatus(400), gatehouse.Allowed)
 	}},
 	{"MaliciousCSRF", func(a args) gatehouse.Event { return MaliciousCSRF(a.about(), a.decision(), gatehouse.Refused) }},
+	{"MaliciousCORS", func(a args) gatehouse.Event { return MaliciousCORS(a.about(), a.decision(), gatehouse.Refused) }},
+	{"XSS", func(a args) gatehouse.Event { return XSS(a.about(), a.decision(), gatehouse.Refused) }},
+	{"Leak", func(a args) gatehouse.Event { return Leak(a.about(), a.decision(), gatehouse.Refused) }},
 	{"MaliciousSQLi", func(a args) gatehouse.Event {
 		return MaliciousSQLi(a.about(), a.decision(), gatehouse.Refused, a.statement())
 	}},

@@ -17,6 +17,9 @@ func (l *Leaks) Handler(next http.Handler) http.Handler {
 	})
 }
 
+// every refuses what is found.
+func every(gatehouse.Decision) bool { return true }
+
 // A holder holds the beginning of an answer until it is decided.
 type holder struct {
 	w       http.ResponseWriter
@@ -43,7 +46,7 @@ func (h *holder) WriteHeader(status int) {
 	}
 	h.status = status
 	res := &http.Response{StatusCode: status, Header: h.w.Header(), Request: h.r}
-	if h.scan = h.l.Begin(res, nil, true); h.scan == nil {
+	if h.scan = h.l.Begin(res, nil, every); h.scan == nil {
 		h.sent = true
 		h.w.WriteHeader(status)
 	}
@@ -105,7 +108,7 @@ func (h *holder) decide(final bool) error {
 }
 
 func (h *holder) pass(p []byte, final bool) error {
-	h.out, _ = h.scan.Next(h.out[:0], p, final)
+	h.out = h.scan.Next(h.out[:0], p, final)
 	_, err := h.w.Write(h.out)
 	return err
 }

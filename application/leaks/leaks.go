@@ -199,8 +199,8 @@ func kindOf(contentType string) kind {
 // Begin says whether an answer is inspected; nil is no. It reads the head
 // alone: res.Request is the backend's request. The candidates are the inputs
 // of the exchange and the values it read: a text that stands in one is quoted.
-// mend is whether Next may change anything; without it the Scan only tells.
-func (l *Leaks) Begin(res *http.Response, candidates []taint.Candidate, mend bool) *Scan {
+// refuse is asked about what Next finds: true has it masked; nil is always false.
+func (l *Leaks) Begin(res *http.Response, candidates []taint.Candidate, refuse func(gatehouse.Decision) bool) *Scan {
 	r := res.Request
 	if bodiless(res) {
 		return nil
@@ -209,7 +209,7 @@ func (l *Leaks) Begin(res *http.Response, candidates []taint.Candidate, mend boo
 	if all {
 		return nil
 	}
-	s := &Scan{l: l, status: res.StatusCode, kind: kindOf(res.Header.Get("Content-Type")), off: off, candidates: candidates, mend: mend}
+	s := &Scan{l: l, status: res.StatusCode, kind: kindOf(res.Header.Get("Content-Type")), off: off, candidates: candidates, refuse: refuse}
 	s.request(r)
 	if s.status >= 500 && !off[RuleServerError] {
 		s.soap = soapFault(res.Header.Get("Content-Type"))

@@ -33,30 +33,28 @@ func answer(status int, contentType, target string) *http.Response {
 
 func decide(t testing.TB, l *Leaks, res *http.Response, body string, candidates ...taint.Candidate) gatehouse.Decision {
 	t.Helper()
-	s := l.Begin(res, candidates, true)
+	s := l.Begin(res, candidates, every)
 	if s == nil {
 		return gatehouse.Passed()
 	}
 	return s.Held([]byte(body[:min(len(body), Held)]), len(body) <= Held)
 }
 
-// pass sends a body through Next in pieces of n bytes.
-func pass(s *Scan, body string, n int) (string, *gatehouse.Decision) {
+// pass sends a body through Next in pieces of n bytes, and gives what was found.
+func pass(l *Leaks, res *http.Response, body string, n int) (string, *gatehouse.Decision) {
+	var found *gatehouse.Decision
+	s := l.Begin(res, nil, func(d gatehouse.Decision) bool {
+		if found == nil {
+			found = &d
+		}
+		return true
+	})
 	first := body[:min(len(body), Held)]
 	s.Held([]byte(first), len(first) == len(body))
-	var out []byte
-	var found *gatehouse.Decision
-	keep := func(f *gatehouse.Decision) {
-		if found == nil {
-			found = f
-		}
-	}
-	out, f := s.Next(out, []byte(first), len(first) == len(body))
-	keep(f)
+	out := s.Next(nil, []byte(first), len(first) == len(body))
 	for rest := body[len(first):]; rest != ""; {
 		k := min(n, len(rest))
-		out, f = s.Next(out, []byte(rest[:k]), k == len(rest))
-		keep(f)
+		out = s.Next(out, []byte(rest[:k]), k == len(rest))
 		rest = rest[k:]
 	}
 	return string(out), found
@@ -116,7 +114,7 @@ func TestNext_CleanBody_IsUnchangedInAnyPieces(t *testing.T) {
 	l := rung(t, Options{})
 	body := "<html><body>" + strings.Repeat("<p>Ordinary text, a .js: file and Caused by: rain.</p>\n", 4000) + "</body></html>"
 	for _, n := range []int{1, 7, 1000, 4096, 1 << 20} {
-		if out, found := pass(l.Begin(answer(200, "text/html", "/"), nil, true), body, n); out != body || found != nil {
+		if out, found := pass(l, answer(200, "text/html", "/"), body, n); out != body || found != nil {
 			t.Errorf("pieces of %d: %d bytes of %d, found %v", n, len(out), len(body), found)
 		}
 	}

@@ -8,12 +8,11 @@ import (
 
 // Next takes the body piece by piece, beginning with what Held was given, and
 // appends to dst what may leave now. It holds back up to 2 KiB; final gives
-// them too. Where the Scan mends, what leaks is replaced by asterisks, so that
-// lengths stay as they are. found is nil or what was found behind what Held
-// has seen: denied if it was masked or would have been.
-func (s *Scan) Next(dst, piece []byte, final bool) (out []byte, found *gatehouse.Decision) {
+// them too. What leaks, and is refused by whoever began the Scan, is replaced by
+// asterisks, so that lengths stay as they are.
+func (s *Scan) Next(dst, piece []byte, final bool) (out []byte) {
 	if s.passing {
-		return append(dst, piece...), nil
+		return append(dst, piece...)
 	}
 	base := len(s.buf)
 	s.buf = append(s.buf, piece...)
@@ -27,7 +26,7 @@ func (s *Scan) Next(dst, piece []byte, final bool) (out []byte, found *gatehouse
 	if s.inKey {
 		s.maskKey(0)
 	}
-	found = s.settle(final)
+	s.settle(final)
 	keep := len(s.buf) - window
 	if final {
 		keep = len(s.buf)
@@ -36,7 +35,7 @@ func (s *Scan) Next(dst, piece []byte, final bool) (out []byte, found *gatehouse
 		keep = min(keep, h.at-reachBack)
 	}
 	if keep <= 0 {
-		return dst, found
+		return dst
 	}
 	dst = append(dst, s.buf[:keep]...)
 	s.buf = s.buf[:copy(s.buf, s.buf[keep:])]
@@ -44,40 +43,33 @@ func (s *Scan) Next(dst, piece []byte, final bool) (out []byte, found *gatehouse
 		s.open[i].at -= keep
 		s.open[i].end -= keep
 	}
-	return dst, found
+	return dst
 }
 
 // settle judges the open hits whose surroundings have come.
-func (s *Scan) settle(final bool) (found *gatehouse.Decision) {
+func (s *Scan) settle(final bool) {
 	waiting := s.open[:0]
 	for _, h := range s.open {
 		if !final && len(s.buf)-h.end < reachOn {
 			waiting = append(waiting, h)
 			continue
 		}
-		if h.at < 0 {
-			continue
-		}
-		if d, ok := s.later(h); ok && found == nil {
-			found = &d
+		if h.at >= 0 {
+			s.later(h)
 		}
 	}
 	s.open = waiting
-	return found
 }
 
-// later decides about a hit behind what was held, and masks what it finds.
-func (s *Scan) later(h hit) (gatehouse.Decision, bool) {
+// later decides about a hit behind what was held, and masks what is refused.
+func (s *Scan) later(h hit) {
 	e := &s.l.entries[s.l.literals[h.literal].entry]
 	if s.off[e.rule] || e.rule == RuleListing || e.level == weak {
-		return gatehouse.Decision{}, false
+		return
 	}
 	d := s.judgeLater(e, h)
-	if d.Verdict == gatehouse.Pass {
-		return d, d.Rule != ""
-	}
-	if !s.mend {
-		return d, true
+	if d.Verdict == gatehouse.Pass || s.refuse == nil || !s.refuse(d) {
+		return
 	}
 	switch {
 	case e.form != nil:
@@ -92,7 +84,6 @@ func (s *Scan) later(h hit) (gatehouse.Decision, bool) {
 	default:
 		mask(s.line(h))
 	}
-	return d, true
 }
 
 func (s *Scan) judgeLater(e *entry, h hit) gatehouse.Decision {
@@ -106,7 +97,7 @@ func (s *Scan) judgeLater(e *entry, h hit) gatehouse.Decision {
 	case e.level == certain || s.status >= 400:
 		return gatehouse.Denied(e.rule, gatehouse.Place{}, "the answer (status %d) holds %s behind its first 64 KiB", s.status, e.sig.name)
 	}
-	return observed(e.rule, "the answer (status %d) holds %s behind its first 64 KiB, and passes: so long a page quotes it", s.status, e.sig.name)
+	return gatehouse.Passed() // so long a page quotes it
 }
 
 // line is the run of text that a hit stands in.

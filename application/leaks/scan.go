@@ -31,7 +31,7 @@ type Scan struct {
 	off        map[string]bool
 	candidates []taint.Candidate
 	query      []string
-	mend       bool
+	refuse     func(gatehouse.Decision) bool
 
 	state uint32
 	tries []uint8

@@ -115,9 +115,9 @@ func kindOf(h http.Header) kind {
 
 // Begin says whether an answer is inspected: nil is no. It reads the head alone;
 // res.Request is the backend's request, the candidates are the inputs of the
-// exchange and the values that it read from rows. mend is whether Next may change
-// anything.
-func (m *Markup) Begin(res *http.Response, candidates []taint.Candidate, mend bool) *Scan {
+// exchange and the values that it read from rows. refuse is asked about what Next
+// finds: true has it written as text; nil is always false.
+func (m *Markup) Begin(res *http.Response, candidates []taint.Candidate, refuse func(gatehouse.Decision) bool) *Scan {
 	k := kindOf(res.Header)
 	if k == notRead || len(candidates) == 0 || res.Request == nil || res.Request.Method == http.MethodHead {
 		return nil
@@ -136,7 +136,7 @@ func (m *Markup) Begin(res *http.Response, candidates []taint.Candidate, mend bo
 	if found == nil {
 		return nil
 	}
-	return &Scan{kind: k, m: found, mend: mend}
+	return &Scan{kind: k, m: found, refuse: refuse}
 }
 
 // A Scan reads one answer.
@@ -147,8 +147,9 @@ type Scan struct {
 	js   script
 	buf  []byte
 	done bool // decided whole by Held
-	mend bool
 	all  []copied
+
+	refuse func(gatehouse.Decision) bool
 }
 
 // Held decides on the beginning of a body, up to Held bytes, before any of it

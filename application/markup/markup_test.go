@@ -44,7 +44,7 @@ func answer(t testing.TB, contentType string) *http.Response {
 
 func held(t testing.TB, contentType, body string, candidates []taint.Candidate) gatehouse.Decision {
 	t.Helper()
-	s := newMarkup(t, markup.Options{}).Begin(answer(t, contentType), candidates, true)
+	s := newMarkup(t, markup.Options{}).Begin(answer(t, contentType), candidates, nil)
 	if s == nil {
 		return gatehouse.Passed()
 	}
@@ -185,34 +185,37 @@ func TestNext_BehindWhatIsHeld_IsWrittenAsText(t *testing.T) {
 	for _, at := range []int{70 << 10, 96<<10 - 10, 131 << 10, 200 << 10} {
 		body := "<!DOCTYPE html><body>" + strings.Repeat("<p>some text</p>\n", at/17) + payload + strings.Repeat("<p>more</p>", 5000)
 		for _, size := range []int{64 << 10, 4 << 10, 1000, len(body)} {
-			s := newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs(payload), true)
-			if d := s.Held([]byte(body[:markup.Held]), false); d.Verdict != gatehouse.Pass {
-				t.Fatal("refused before it was there")
-			}
-			out, denied := whole(s, body, size)
+			out, denied := whole(t, payload, body, size, true)
 			if !denied || strings.Contains(out, "<img") || !strings.Contains(out, "&lt;img") {
 				t.Errorf("at %d in pieces of %d: denied %v", at, size, denied)
 			}
 			if !strings.HasSuffix(out, "<p>more</p>") || len(out) < len(body) {
 				t.Errorf("at %d: %d of %d bytes", at, len(out), len(body))
 			}
-			s = newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs(payload), false)
-			s.Held([]byte(body[:markup.Held]), false)
-			if out, denied := whole(s, body, size); !denied || out != body {
+			if out, denied := whole(t, payload, body, size, false); !denied || out != body {
 				t.Errorf("without mending: denied %v, changed %v", denied, out != body)
 			}
 		}
 	}
 }
 
-func whole(s *markup.Scan, body string, size int) (string, bool) {
-	var out []byte
+// whole passes a body through Next in pieces, and tells whether anything was found.
+func whole(t testing.TB, value, body string, size int, mend bool) (string, bool) {
 	denied := false
+	s := newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs(value), func(gatehouse.Decision) bool {
+		denied = true
+		return mend
+	})
+	if s == nil || body == "" {
+		return body, false
+	}
+	if d := s.Held([]byte(body[:min(len(body), markup.Held)]), false); d.Verdict != gatehouse.Pass && len(body) > markup.Held {
+		t.Fatal("refused before it was there")
+	}
+	var out []byte
 	for rest := body; ; {
-		n := min(size, len(rest))
-		var d *gatehouse.Decision
-		out, d = s.Next(out, []byte(rest[:n]), n == len(rest))
-		denied = denied || d != nil
+		n := max(1, min(size, len(rest)))
+		out = s.Next(out, []byte(rest[:n]), n == len(rest))
 		if rest = rest[n:]; rest == "" {
 			return string(out), denied
 		}
@@ -221,9 +224,7 @@ func whole(s *markup.Scan, body string, size int) (string, bool) {
 
 func TestNext_WithoutACopy_ChangesNothing(t *testing.T) {
 	body := strings.Repeat("<p onclick='go(1)'>ordinary text, 'quoted'</p>\n", 8000)
-	s := newMarkup(t, markup.Options{}).Begin(answer(t, "text/html"), inputs("<img src=x onerror=alert(1)>"), true)
-	s.Held([]byte(body[:markup.Held]), false)
-	if out, denied := whole(s, body, 5000); out != body || denied {
+	if out, denied := whole(t, "<img src=x onerror=alert(1)>", body, 5000, true); out != body || denied {
 		t.Error("changed")
 	}
 }
@@ -267,7 +268,7 @@ func TestNew_SaysWhatIsWrong(t *testing.T) {
 		}
 	}
 	m := newMarkup(t, markup.Options{Except: []markup.Exception{{Path: "/page", Reason: "a preview of what is typed, in a sandboxed frame"}}})
-	if m.Begin(answer(t, "text/html"), inputs("<script>alert(1)</script>"), true) != nil {
+	if m.Begin(answer(t, "text/html"), inputs("<script>alert(1)</script>"), nil) != nil {
 		t.Error("an excepted path is inspected")
 	}
 }
@@ -275,17 +276,10 @@ func TestNew_SaysWhatIsWrong(t *testing.T) {
 func FuzzNext(f *testing.F) {
 	f.Add("<p><img src=x onerror=alert(1)></p>", "<img src=x onerror=alert(1)>", 7)
 	f.Add("<script>var a='';alert(1)//'</script>", "';alert(1)//", 3)
-	m := newMarkup(f, markup.Options{})
 	f.Fuzz(func(t *testing.T, body, value string, size int) {
-		s := m.Begin(answer(t, "text/html"), inputs(value), true)
-		if s == nil || len(body) == 0 {
-			return
-		}
-		s.Held([]byte(body[:min(len(body), markup.Held)]), false)
-		one, refusedOne := whole(s, body, len(body))
-		s = m.Begin(answer(t, "text/html"), inputs(value), true)
-		s.Held([]byte(body[:min(len(body), markup.Held)]), false)
-		many, refusedMany := whole(s, body, max(1, min(size, len(body))))
+		body = body[:min(len(body), markup.Held)]
+		one, refusedOne := whole(t, value, body, len(body), true)
+		many, refusedMany := whole(t, value, body, max(1, min(size, len(body))), true)
 		if one != many || refusedOne != refusedMany {
 			t.Errorf("in pieces of %d: %q (%v), whole %q (%v)", size, many, refusedMany, one, refusedOne)
 		}
@@ -304,7 +298,7 @@ func BenchmarkPage(b *testing.B) {
 			res := answer(b, "text/html")
 			b.SetBytes(int64(len(page)))
 			for b.Loop() {
-				s := m.Begin(res, in, true)
+				s := m.Begin(res, in, nil)
 				if s != nil {
 					s.Held(page[:markup.Held], false)
 				}

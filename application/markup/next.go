@@ -16,11 +16,11 @@ const (
 
 // Next takes the body piece by piece, the held beginning first, and appends to dst
 // what may leave. It holds back up to 48 KiB; final gives them too. Where an input
-// became executable and the Scan mends, its copies are written as text, so that lengths
-// change. found is nil or the decision about it.
-func (s *Scan) Next(dst, piece []byte, final bool) (out []byte, found *gatehouse.Decision) {
+// became executable, and whoever began the Scan refuses it, its copies are written
+// as text, so that lengths change.
+func (s *Scan) Next(dst, piece []byte, final bool) (out []byte) {
 	if s.done {
-		return append(dst, piece...), nil
+		return append(dst, piece...)
 	}
 	s.buf = append(s.buf, piece...)
 	for len(s.buf) >= chunk+window || final && len(s.buf) > 0 {
@@ -32,39 +32,28 @@ func (s *Scan) Next(dst, piece []byte, final bool) (out []byte, found *gatehouse
 		if len(s.all) > 0 && n < len(s.buf) {
 			n = max(n, min(s.all[len(s.all)-1].to, len(s.buf))) // no copy is cut
 		}
-		var d *gatehouse.Decision
-		dst, d = s.pass(dst, s.buf[:n])
-		if found == nil {
-			found = d
-		}
+		dst = s.pass(dst, s.buf[:n])
 		s.buf = append(s.buf[:0], s.buf[n:]...)
 	}
-	return dst, found
+	return dst
 }
 
 // pass reads a text with its copies, and gives it on.
-func (s *Scan) pass(dst, text []byte) ([]byte, *gatehouse.Decision) {
+func (s *Scan) pass(dst, text []byte) []byte {
 	l, js := s.l.clone(), s.js
 	l.xml = s.kind == asXML
-	d := s.read(&l, &js, text)
-	if d.Verdict == gatehouse.Pass || !s.mend {
-		if d.Verdict != gatehouse.Pass { // read on as the browser does
-			l, js = s.l.clone(), s.js
-			l.rule = ""
-			s.all = s.all[:0]
-			s.read(&l, &js, text)
-			s.l, s.js = l, js
-			return append(dst, text...), &d
+	if d := s.read(&l, &js, text); d.Verdict != gatehouse.Pass {
+		if s.refuse != nil && s.refuse(d) {
+			text = s.asText(text)
 		}
-		s.l, s.js = l, js
-		return append(dst, text...), nil
+		// It is read on as the browser does.
+		s.all = s.all[:0]
+		l, js = s.l.clone(), s.js
+		l.rule = ""
+		s.read(&l, &js, text)
 	}
-	text = s.asText(text)
-	s.all = s.all[:0]
-	l, js = s.l.clone(), s.js
-	s.read(&l, &js, text)
 	s.l, s.js = l, js
-	return append(dst, text...), &d
+	return append(dst, text...)
 }
 
 // asText writes every copy as text.

@@ -115,7 +115,7 @@ func headersRung(c *config.Config, g *Gate) (responseStep, error) {
 		}
 		ages = append(ages, h)
 	}
-	scan := func(t *transit, res *http.Response, _ bool) bodyScan {
+	scan := func(t *transit, res *http.Response, _ refuser) bodyScan {
 		if s.CSP != "" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") || res.StatusCode != http.StatusOK || t.x.Route == "" || !g.sampled() {
 			return nil
 		}
@@ -146,8 +146,8 @@ func leaksRung(c *config.Config, _ *Gate) (responseStep, error) {
 	if err != nil {
 		return responseStep{}, err
 	}
-	return responseStep{scan: func(t *transit, res *http.Response, mends bool) bodyScan {
-		if s := rung.Begin(res, t.x.Candidates(), mends); s != nil {
+	return responseStep{scan: func(t *transit, res *http.Response, refuse refuser) bodyScan {
+		if s := rung.Begin(res, t.x.Candidates(), refuse); s != nil {
 			return &leakScan{s}
 		}
 		return nil
@@ -180,8 +180,8 @@ func markupRung(c *config.Config, _ *Gate) (responseStep, error) {
 		check: func(t *transit, res *http.Response, _ bool) gatehouse.Decision {
 			return rung.CheckHead(t.host(), res.StatusCode, res.Header, t.x.Candidates())
 		},
-		scan: func(t *transit, res *http.Response, mends bool) bodyScan {
-			if s := rung.Begin(res, t.x.Candidates(), mends); s != nil {
+		scan: func(t *transit, res *http.Response, refuse refuser) bodyScan {
+			if s := rung.Begin(res, t.x.Candidates(), refuse); s != nil {
 				return markupScan{s}
 			}
 			return nil
@@ -218,7 +218,7 @@ func exposedAnswerRung(c *config.Config, _ *Gate) (responseStep, error) {
 	if err != nil {
 		return responseStep{}, err
 	}
-	return responseStep{scan: func(t *transit, res *http.Response, _ bool) bodyScan {
+	return responseStep{scan: func(t *transit, res *http.Response, _ refuser) bodyScan {
 		if !rung.WantsAnswer(t.r) {
 			return nil
 		}
@@ -237,6 +237,6 @@ func (s *exposedScan) Held(first []byte, _ bool) gatehouse.Decision {
 	return s.rung.CheckAnswer(s.r, s.res.StatusCode, s.res.Header, first)
 }
 
-func (s *exposedScan) Next(dst, piece []byte, _ bool) ([]byte, *gatehouse.Decision) {
-	return append(dst, piece...), nil
+func (s *exposedScan) Next(dst, piece []byte, _ bool) []byte {
+	return append(dst, piece...)
 }

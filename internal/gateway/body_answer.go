@@ -33,18 +33,57 @@ type bodyScan interface {
 	// Held decides on the beginning of the body; final says that it is the whole.
 	Held(first []byte, final bool) gatehouse.Decision
 	// Next takes the body piece by piece, the beginning first, and appends to dst
-	// what may leave. found is what it came upon.
-	Next(dst, piece []byte, final bool) (out []byte, found *gatehouse.Decision)
+	// what may leave.
+	Next(dst, piece []byte, final bool) (out []byte)
 }
 
+// An activeScan is a rung's reading of one answer, with what it found.
 type activeScan struct {
+	t    *transit
 	step *activeRung
 	scan bodyScan
+	// told has what was decided about each finding: one event for each.
+	told map[finding]bool
+	// refused is set once a finding was.
+	refused bool
+}
+
+type finding struct {
+	rule  string
+	place gatehouse.Place
+}
+
+// maxTold bounds the events of one answer from one rung.
+const maxTold = 32
+
+// refuse decides on what a scan found behind the beginning: it reports whether
+// that must not leave as it is.
+func (a *activeScan) refuse(d gatehouse.Decision) bool {
+	f := finding{d.Rule, d.Place}
+	refused, ok := a.told[f]
+	switch {
+	case ok:
+	case len(a.told) >= maxTold:
+		refused = a.t.mends(a.step)
+	default:
+		_, passes := a.t.judge(a.step, d)
+		refused = !passes
+		a.tell(f, refused)
+	}
+	a.refused = a.refused || refused
+	return refused
+}
+
+func (a *activeScan) tell(f finding, refused bool) {
+	if a.told == nil {
+		a.told = map[finding]bool{}
+	}
+	a.told[f] = refused
 }
 
 // scanned passes the answer's body through the rungs that look into it.
 func (t *transit) scanned(res *http.Response) error {
-	var scans []activeScan
+	var scans []*activeScan
 	if !inspectable(res) {
 		return nil
 	}
@@ -53,8 +92,9 @@ func (t *transit) scanned(res *http.Response) error {
 		if step.scan == nil {
 			continue
 		}
-		if s := step.scan(t, res, t.mends(&step.activeRung)); s != nil {
-			scans = append(scans, activeScan{&step.activeRung, s})
+		a := &activeScan{t: t, step: &step.activeRung}
+		if a.scan = step.scan(t, res, a.refuse); a.scan != nil {
+			scans = append(scans, a)
 		}
 	}
 	if len(scans) == 0 {
@@ -71,6 +111,7 @@ func (t *transit) scanned(res *http.Response) error {
 			_ = body.Close() // refused: nothing of it is sent
 			return &refusedError{d}
 		}
+		s.tell(finding{d.Rule, d.Place}, false)
 	}
 	switch {
 	case final:
@@ -201,7 +242,7 @@ func (b *answerBody) Close() error {
 
 // slide has the rest of the answer pass through the scans. What is encoded is sent
 // as the backend encoded it, once its text was looked at.
-func (b *answerBody) slide(res *http.Response, t *transit, scans []activeScan) {
+func (b *answerBody) slide(res *http.Response, t *transit, scans []*activeScan) {
 	source := b.source
 	if b.reader != nil {
 		source = b.reader
@@ -225,20 +266,19 @@ func (b *answerBody) slide(res *http.Response, t *transit, scans []activeScan) {
 }
 
 // errCut ends an answer that can't be mended any more.
-var errCut = errors.New("an encoded answer was cut off at what a rung refused")
+var errCut = errors.New("the answer was cut off at what a rung refused")
 
 // A slidingBody is a body on its way through the scans.
 type slidingBody struct {
 	body   *answerBody
 	source io.Reader
 	t      *transit
-	scans  []activeScan
+	scans  []*activeScan
 	piece  [16 << 10]byte
 	a, b   []byte // the output of the scans in turn
 	out    []byte // what may leave
 	ended  bool
 	err    error
-	told   bool
 
 	// Of an encoded body: how much of its text was read and came out, and what was
 	// read of the body for it.
@@ -274,16 +314,18 @@ func (s *slidingBody) fill() {
 	s.ended, s.err = err != nil, err
 	out := s.piece[:n]
 	refused := false
-	for _, scan := range s.scans {
-		var found *gatehouse.Decision
-		s.a, found = scan.scan.Next(s.a[:0], out, final)
+	for _, a := range s.scans {
+		d := s.t.guarded(a.step, func() gatehouse.Decision {
+			s.a = a.scan.Next(s.a[:0], out, final)
+			return gatehouse.Passed()
+		})
+		if d.Verdict != gatehouse.Pass { // it panicked
+			s.ended, s.err = true, errCut
+			return
+		}
 		s.a, s.b = s.b, s.a
 		out = s.b
-		if found != nil && !s.told {
-			s.told = true // once an answer
-			_, ok := s.t.judge(scan.step, *found)
-			refused = !ok
-		}
+		refused = refused || a.refused
 	}
 	if !s.body.encoded {
 		s.out = append(s.out[:0], out...)

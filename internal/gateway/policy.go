@@ -97,8 +97,8 @@ func (s *pageScan) Held(first []byte, _ bool) gatehouse.Decision {
 	return gatehouse.Passed()
 }
 
-func (s *pageScan) Next(dst, piece []byte, _ bool) ([]byte, *gatehouse.Decision) {
-	return append(dst, piece...), nil
+func (s *pageScan) Next(dst, piece []byte, _ bool) []byte {
+	return append(dst, piece...)
 }
 
 // A PolicySuggestion is a content security policy, and why.

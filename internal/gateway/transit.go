@@ -42,7 +42,9 @@ type (
 	// mends.
 	responseCheck func(t *transit, res *http.Response, mends bool) gatehouse.Decision
 	// A responseScan begins to read an answer's body; nil does not.
-	responseScan func(t *transit, res *http.Response, mends bool) bodyScan
+	responseScan func(t *transit, res *http.Response, refuse refuser) bodyScan
+	// A refuser decides on what a scan found: true is that it must not leave.
+	refuser func(gatehouse.Decision) bool
 )
 
 // ServeHTTP takes a request up the ladder and to the backend.
