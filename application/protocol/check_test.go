@@ -23,7 +23,7 @@ func TestPath_WhatABackendTakesForAnother_IsRefused(t *testing.T) {
 		"/a/..%3b/b":                         RulePath,
 		"/a/..%5cb":                          RulePath,
 		`/a\..\b`:                            RulePath,
-		`/a\b`:                               RulePath,
+		`/a\.`:                               RulePath,
 		"/a/%252e%252e/b":                    RulePath,
 		"/a/%25252e%25252e/b":                "",
 		"/a/..%252fb":                        RulePath,
@@ -98,11 +98,14 @@ func TestCheck_MethodsHostsAndSizes(t *testing.T) {
 		r := httptest.NewRequest("GET", "/orders", nil)
 		r.Host = "shop.example.com"
 		c.change(r)
-		if d := p.Check(r, r.URL.EscapedPath()); d.Rule != c.rule {
+		if d := p.Check(r, r.Host, r.URL.EscapedPath()); d.Rule != c.rule {
 			t.Errorf("%s: %q, want %q", c.name, d.Rule, c.rule)
 		}
 	}
-	if d := newProtocol(t, Options{}).Check(httptest.NewRequest("GET", "/", nil), "/"); d.Verdict != gatehouse.Pass {
+	if d := newProtocol(t, Options{Site: []string{"shop.example.com"}}).Check(httptest.NewRequest("GET", "/", nil), "10.0.0.7", "/"); d.Rule != RuleSiteHost {
+		t.Errorf("another host than the site's: %+v", d)
+	}
+	if d := newProtocol(t, Options{}).Check(httptest.NewRequest("GET", "/", nil), "example.com", "/"); d.Verdict != gatehouse.Pass {
 		t.Errorf("without hosts: %+v", d)
 	}
 }

@@ -33,7 +33,7 @@ type conn struct {
 	net.Conn
 	framer framer
 	// pending is what was met, and rest what was read of it.
-	pending *fault
+	pending fault
 	rest    []byte
 	ended   error
 }
@@ -57,7 +57,7 @@ func Aside(c net.Conn) {
 	}
 }
 
-func (c *conn) aside() { c.framer.phase, c.pending = aside, nil }
+func (c *conn) aside() { c.framer.phase, c.pending = aside, none }
 
 func (c *conn) Read(b []byte) (int, error) {
 	switch {
@@ -65,7 +65,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		return 0, c.ended
 	case len(b) == 0:
 		return 0, nil
-	case c.pending != nil && !c.peeked(b):
+	case c.pending != none && !c.peeked(b):
 		if err := c.refuse(); err != nil {
 			return 0, err
 		}
@@ -80,7 +80,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		return n, err
 	}
 	good, met := c.framer.feed(b[:n])
-	if met == nil {
+	if met == none {
 		return n, err
 	}
 	c.pending, c.rest = met, bytes.Clone(b[good:n])
@@ -101,7 +101,7 @@ func (c *conn) peeked(b []byte) bool {
 // is told by the error, since an answer may be on its way.
 func (c *conn) refuse() error {
 	met := c.pending
-	c.pending = nil
+	c.pending = none
 	ofHead := c.framer.phase == atHead
 	d := met.decision()
 	var answer []byte

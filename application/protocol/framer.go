@@ -44,19 +44,10 @@ const maxExtension = 256
 // maxTrailer bounds trailers, in bytes.
 const maxTrailer = 16 << 10
 
-var (
-	faultChunk     = &fault{RuleFraming, "a chunk's size is no hexadecimal number", 400}
-	faultChunkEnd  = &fault{RuleFraming, "a chunk does not end where its size says", 400}
-	faultChunkLine = &fault{RuleFraming, "the line of a chunk's size does not end in CR LF", 400}
-	faultExtension = &fault{RuleFraming, "a chunk's extension is too long, or has a control byte", 400}
-	faultTrailer   = &fault{RuleFraming, "a trailer is about the body's end", 400}
-	faultTrailers  = &fault{RuleSize, "the trailers are too long", 431}
-)
-
 // feed follows p, and reports how many bytes of it may be read by whoever comes
 // after: all of them, or those before the request in which a fault was met. The last
 // byte of a head is not given before the head was read.
-func (f *framer) feed(p []byte) (n int, met *fault) {
+func (f *framer) feed(p []byte) (n int, met fault) {
 	for i := 0; i < len(p); {
 		start := i
 		switch f.phase {
@@ -71,16 +62,16 @@ func (f *framer) feed(p []byte) (n int, met *fault) {
 				f.endData(i)
 			}
 		case aside:
-			return len(p), nil
+			return len(p), none
 		default:
 			met = f.chunkByte(p[i])
 			i++
 		}
-		if met != nil {
+		if met != none {
 			return start, met
 		}
 	}
-	return len(p), nil
+	return len(p), none
 }
 
 func (f *framer) endData(at int) {
@@ -102,13 +93,13 @@ func (f *framer) end(at int) {
 
 // emptyLine finds the line that ends a head: it gives where in p the byte after it
 // is, 0 where it has not come.
-func (f *framer) emptyLine(p []byte, from int) (int, *fault) {
+func (f *framer) emptyLine(p []byte, from int) (int, fault) {
 	base := len(f.head) - from
 	for i := from; ; {
 		k := bytes.IndexByte(p[i:], '\n')
 		if k < 0 {
 			f.last = p[len(p)-1]
-			return 0, nil
+			return 0, none
 		}
 		k += i
 		before := f.last
@@ -121,30 +112,30 @@ func (f *framer) emptyLine(p []byte, from int) (int, *fault) {
 			return 0, faultLF
 		}
 		if base+k-1 == f.line {
-			return k + 1, nil
+			return k + 1, none
 		}
 		i, f.line = k+1, base+k+1
 		if i == len(p) {
 			f.last = '\n'
-			return 0, nil
+			return 0, none
 		}
 	}
 }
 
-func (f *framer) feedHead(p []byte, from int) (int, *fault) {
+func (f *framer) feedHead(p []byte, from int) (int, fault) {
 	if c := p[from]; len(f.head) == 0 && (c == '\r' || c == '\n') {
 		// Some clients send an empty line after a form; net/http skips as much.
 		if !f.post || f.count == 4 || c != "\r\n"[f.count%2] {
 			return from, faultEmpty
 		}
 		f.count++
-		return from + 1, nil
+		return from + 1, none
 	}
 	if len(f.head) == 0 && f.count%2 == 1 {
 		return from, faultEmpty
 	}
 	end, met := f.emptyLine(p, from)
-	if met != nil {
+	if met != none {
 		return from, met
 	}
 	upTo := end
@@ -160,15 +151,15 @@ func (f *framer) feedHead(p []byte, from int) (int, *fault) {
 		text = f.head
 	}
 	if end == 0 {
-		return upTo, nil
+		return upTo, none
 	}
 	f.met = head{}
 	body, met := f.p.readHead(text, &f.met)
-	if met != nil {
+	if met != none {
 		return from, met
 	}
 	f.begin(body, end)
-	return end, nil
+	return end, none
 }
 
 // begin turns to a request's body.
@@ -185,9 +176,9 @@ func (f *framer) begin(body framing, at int) {
 	}
 }
 
-func (f *framer) feedTrailer(p []byte, from int) (int, *fault) {
+func (f *framer) feedTrailer(p []byte, from int) (int, fault) {
 	end, met := f.emptyLine(p, from)
-	if met != nil {
+	if met != none {
 		return from, met
 	}
 	upTo := end
@@ -203,12 +194,12 @@ func (f *framer) feedTrailer(p []byte, from int) (int, *fault) {
 		text = f.head
 	}
 	if end == 0 {
-		return upTo, nil
+		return upTo, none
 	}
 	var h head
 	for len(text) > 2 {
 		k := bytes.IndexByte(text, '\n')
-		if met := h.field(text[:k-1]); met != nil {
+		if met := h.field(text[:k-1]); met != none {
 			return from, met
 		}
 		text = text[k+1:]
@@ -217,11 +208,11 @@ func (f *framer) feedTrailer(p []byte, from int) (int, *fault) {
 		return from, faultTrailer
 	}
 	f.end(end)
-	return end, nil
+	return end, none
 }
 
 // chunkByte reads one byte of what stands around chunks (RFC 9112, section 7.1).
-func (f *framer) chunkByte(c byte) *fault {
+func (f *framer) chunkByte(c byte) fault {
 	switch f.phase {
 	case atSize:
 		return f.sizeByte(c)
@@ -253,10 +244,10 @@ func (f *framer) chunkByte(c byte) *fault {
 		}
 		f.phase, f.count, f.left = atSize, 0, 0
 	}
-	return nil
+	return none
 }
 
-func (f *framer) sizeByte(c byte) *fault {
+func (f *framer) sizeByte(c byte) fault {
 	var digit byte
 	switch {
 	case '0' <= c && c <= '9':
@@ -265,10 +256,10 @@ func (f *framer) sizeByte(c byte) *fault {
 		digit = c | 0x20 - 'a' + 10
 	case c == ';' && f.count > 0:
 		f.phase, f.count = inExtension, 0
-		return nil
+		return none
 	case c == '\r' && f.count > 0:
 		f.phase = afterSize
-		return nil
+		return none
 	default:
 		return faultChunk
 	}
@@ -276,5 +267,5 @@ func (f *framer) sizeByte(c byte) *fault {
 		return faultChunk
 	}
 	f.left = f.left<<4 | uint64(digit)
-	return nil
+	return none
 }

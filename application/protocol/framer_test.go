@@ -21,14 +21,14 @@ func newProtocol(t testing.TB, o Options) *Protocol {
 }
 
 // follow feeds a text in pieces of n bytes, and gives where requests ended.
-func follow(t testing.TB, text string, n int) (ends []int, met *fault) {
+func follow(t testing.TB, text string, n int) (ends []int, met fault) {
 	t.Helper()
 	at := 0
 	f := framer{p: newProtocol(t, Options{}), ended: func(i int) { ends = append(ends, at+i) }}
 	for rest := []byte(text); len(rest) > 0; {
 		piece := bytes.Clone(rest[:min(n, len(rest))])
 		good, met := f.feed(piece)
-		if met != nil {
+		if met != none {
 			if good > len(piece) {
 				t.Fatalf("%d of %d bytes are good", good, len(piece))
 			}
@@ -37,7 +37,7 @@ func follow(t testing.TB, text string, n int) (ends []int, met *fault) {
 		at += len(piece)
 		rest = rest[len(piece):]
 	}
-	return ends, nil
+	return ends, none
 }
 
 func TestFramer_Ordinary_PassesInAnyPieces(t *testing.T) {
@@ -56,8 +56,8 @@ func TestFramer_Ordinary_PassesInAnyPieces(t *testing.T) {
 		for _, n := range []int{1, 2, 3, 7, len(text)} {
 			ends, met := follow(t, text, n)
 			switch {
-			case met != nil:
-				t.Errorf("%q in pieces of %d: %s", text, n, met.words)
+			case met != none:
+				t.Errorf("%q in pieces of %d: %s", text, n, words(met))
 			case len(ends) == 0 || ends[len(ends)-1] != len(text):
 				t.Errorf("%q in pieces of %d ends at %v of %d", text, n, ends, len(text))
 			}
@@ -73,7 +73,7 @@ func TestFramer_WhatCanBeReadInTwoWays_IsAFault(t *testing.T) {
 	get := func(fields string) string { return "GET / HTTP/1.1\r\n" + fields + "\r\n" }
 	for _, c := range []struct {
 		text string
-		want *fault
+		want fault
 	}{
 		{"GET / HTTP/1.1\n", faultLF},
 		{"GET / HTTP/1.1\r\nHost: x\n\r\n", faultLF},
@@ -188,11 +188,11 @@ func TestFramer_WhatCanBeReadInTwoWays_IsAFault(t *testing.T) {
 	}
 }
 
-func words(f *fault) string {
-	if f == nil {
+func words(f fault) string {
+	if f == none {
 		return "no fault"
 	}
-	return f.words
+	return faults[f].words
 }
 
 // agree holds the framer to net/http: requests that the framer lets through begin
@@ -207,7 +207,7 @@ func agree(t *testing.T, text []byte, n int) {
 		piece := bytes.Clone(rest[:min(n, len(rest))])
 		good, met := f.feed(piece)
 		passed = append(passed, piece[:good]...)
-		if met != nil {
+		if met != none {
 			break
 		}
 		at += len(piece)
@@ -281,8 +281,8 @@ func BenchmarkHead(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				for rest := head; len(rest) > 0; rest = rest[min(n, len(rest)):] {
-					if _, met := f.feed(rest[:min(n, len(rest))]); met != nil {
-						b.Fatal(met.words)
+					if _, met := f.feed(rest[:min(n, len(rest))]); met != none {
+						b.Fatal(words(met))
 					}
 				}
 			}

@@ -12,33 +12,6 @@ type framing struct {
 	post    bool // its method is POST
 }
 
-// Faults of a head.
-var (
-	faultLF        = &fault{RuleSyntax, "a line ends without a carriage return", 400}
-	faultEmpty     = &fault{RuleSyntax, "an empty line stands before the request", 400}
-	faultLine      = &fault{RuleSyntax, "the request line is not a method, a target and a version with one space between", 400}
-	faultVersion   = &fault{RuleSyntax, "the version is neither HTTP/1.1 nor HTTP/1.0", 505}
-	faultTarget    = &fault{RuleSyntax, "the target has a form or a byte that no target may have", 400}
-	faultFold      = &fault{RuleSyntax, "a line begins with white space", 400}
-	faultSpace     = &fault{RuleSyntax, "white space stands before a colon", 400}
-	faultName      = &fault{RuleSyntax, "a field's name has a byte that no name may have", 400}
-	faultValue     = &fault{RuleSyntax, "a field's value has a control byte", 400}
-	faultLong      = &fault{RuleSize, "the head is longer than application.protocol.head", 431}
-	faultURL       = &fault{RuleSize, "the target is longer than application.protocol.url", 414}
-	faultFields    = &fault{RuleSize, "the head has more fields than application.protocol.fields", 431}
-	faultBoth      = &fault{RuleFraming, "the body has both a length and a transfer coding", 400}
-	faultCoding    = &fault{RuleFraming, "the transfer coding is not chunked, once", 501}
-	faultOldCoding = &fault{RuleFraming, "an HTTP/1.0 request has a transfer coding", 400}
-	faultLength    = &fault{RuleFraming, "the body's length is no number", 400}
-	faultLengths   = &fault{RuleFraming, "the body has two lengths", 400}
-	faultMasked    = &fault{RuleFraming, "a field about the body's end is spelled so that some read it and some do not", 400}
-	faultHosts     = &fault{RuleHost, "the request names two hosts", 400}
-	faultNoHost    = &fault{RuleHost, "the request names no host", 400}
-	faultHost      = &fault{RuleHost, "the host has a byte that no host may have", 400}
-	faultForeign   = &fault{RuleHost, "the target's host is not the Host field's", 400}
-	faultHop       = &fault{RuleFraming, "Connection names a field that is not the connection's own", 400}
-)
-
 // What a byte may be part of.
 const (
 	inToken  = 1 << iota // RFC 9110, section 5.6.2
@@ -92,24 +65,24 @@ type head struct {
 }
 
 // readHead reads a whole head, through its empty line. Every line ends in CR LF.
-func (p *Protocol) readHead(b []byte, h *head) (framing, *fault) {
+func (p *Protocol) readHead(b []byte, h *head) (framing, fault) {
 	end := bytes.IndexByte(b, '\n')
-	if f := p.requestLine(b[:end-1], h); f != nil {
+	if f := p.requestLine(b[:end-1], h); f != none {
 		return framing{}, f
 	}
 	for b = b[end+1:]; len(b) > 2; b = b[end+1:] {
 		end = bytes.IndexByte(b, '\n')
-		if f := h.field(b[:end-1]); f != nil {
+		if f := h.field(b[:end-1]); f != none {
 			return framing{}, f
 		}
 	}
-	if f := h.settle(p); f != nil {
+	if f := h.settle(p); f != none {
 		return framing{}, f
 	}
-	return framing{h.length, h.chunked, string(h.method) == "POST"}, nil
+	return framing{h.length, h.chunked, string(h.method) == "POST"}, none
 }
 
-func (p *Protocol) requestLine(line []byte, h *head) *fault {
+func (p *Protocol) requestLine(line []byte, h *head) fault {
 	first, last := bytes.IndexByte(line, ' '), bytes.LastIndexByte(line, ' ')
 	if first <= 0 || last == first {
 		return faultLine
@@ -136,11 +109,11 @@ func (p *Protocol) requestLine(line []byte, h *head) *fault {
 		}
 		return faultTarget
 	}
-	return nil
+	return none
 }
 
 // field reads one line of a head's fields.
-func (h *head) field(line []byte) *fault {
+func (h *head) field(line []byte) fault {
 	h.fields++
 	i := 0
 	for i < len(line) && classes[line[i]]&inToken != 0 {
@@ -177,10 +150,10 @@ func (h *head) field(line []byte) *fault {
 			return h.transferCoding(name, value)
 		}
 	}
-	return nil
+	return none
 }
 
-func badName(line []byte, i int) *fault {
+func badName(line []byte, i int) fault {
 	if line[i] != ' ' && line[i] != '\t' {
 		return faultName
 	}
@@ -206,7 +179,7 @@ func same(name []byte, lower string) bool {
 	return true
 }
 
-func (h *head) contentLength(name, value []byte) *fault {
+func (h *head) contentLength(name, value []byte) fault {
 	if h.lengths++; h.lengths > 1 {
 		return faultLengths
 	}
@@ -222,10 +195,10 @@ func (h *head) contentLength(name, value []byte) *fault {
 		}
 		h.length = h.length*10 + uint64(c-'0')
 	}
-	return nil
+	return none
 }
 
-func (h *head) transferCoding(name, value []byte) *fault {
+func (h *head) transferCoding(name, value []byte) fault {
 	h.codings++
 	switch {
 	case bytes.IndexByte(name, '_') >= 0:
@@ -234,12 +207,12 @@ func (h *head) transferCoding(name, value []byte) *fault {
 		return faultCoding
 	}
 	h.chunked = true
-	return nil
+	return none
 }
 
 // connection checks that no field is named that every reader of a request needs: a
 // proxy would take it out (RFC 9110, section 7.6.1).
-func connection(value []byte) *fault {
+func connection(value []byte) fault {
 	for len(value) > 0 {
 		one, rest, _ := bytes.Cut(value, []byte{','})
 		one, value = trim(one), rest
@@ -249,11 +222,11 @@ func connection(value []byte) *fault {
 			}
 		}
 	}
-	return nil
+	return none
 }
 
 // settle decides on what only the whole head tells.
-func (h *head) settle(p *Protocol) *fault {
+func (h *head) settle(p *Protocol) fault {
 	switch {
 	case h.fields > p.o.Fields:
 		return faultFields
@@ -274,17 +247,17 @@ func (h *head) settle(p *Protocol) *fault {
 }
 
 // form checks which of the four forms the target has (RFC 9112, section 3.2).
-func (h *head) form() *fault {
+func (h *head) form() fault {
 	switch {
 	case h.target[0] == '/':
-		return nil
+		return none
 	case len(h.target) == 1 && h.target[0] == '*':
 		if string(h.method) == "OPTIONS" {
-			return nil
+			return none
 		}
 		return faultTarget
 	case string(h.method) == "CONNECT":
-		return nil // refused as a method
+		return none // refused as a method
 	}
 	scheme, rest, ok := bytes.Cut(h.target, []byte("://"))
 	if !ok || !fold(scheme, "http") && !fold(scheme, "https") {
@@ -299,7 +272,7 @@ func (h *head) form() *fault {
 	case h.hosts == 1 && !bytes.EqualFold(rest, h.host):
 		return faultForeign
 	}
-	return nil
+	return none
 }
 
 func fold(b []byte, lower string) bool { return len(b) == len(lower) && same(b, lower) }

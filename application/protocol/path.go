@@ -16,9 +16,6 @@ func path(escaped string) gatehouse.Decision {
 	if !strings.Contains(escaped, "%") && !strings.Contains(escaped, "/.") && strings.IndexByte(escaped, '\\') < 0 {
 		return validText(escaped)
 	}
-	if strings.IndexByte(escaped, '\\') >= 0 {
-		return denyPath("the path has a backslash, which some read as a slash")
-	}
 	once, ok := unescape(escaped)
 	if !ok {
 		return denyPath("the path has a percent sign that begins no escape")

@@ -22,6 +22,9 @@ const (
 	RuleMethod = "method"
 	// RuleHost: a host that is not the site's, or two of them.
 	RuleHost = "host"
+	// RuleSiteHost: a host that is not that of the site, where nobody said which
+	// others it has. Health checks come by address.
+	RuleSiteHost = "site-host"
 	// RulePath: a path that a backend may take for another one.
 	RulePath = "path"
 	// RuleDouble: a slash that is escaped twice, which hides a segment from whoever
@@ -53,6 +56,8 @@ type Options struct {
 	// Hosts are the site's: names or addresses, without port. Where none is given
 	// any host passes.
 	Hosts []string
+	// Site are the hosts of the site's address, where Hosts are not given.
+	Site []string
 	// Head, URL and Fields are bounds; 0 is the default.
 	Head, URL, Fields int
 	// Body bounds a request's body in bytes; 0 is no bound, since bodies stream.
@@ -80,19 +85,22 @@ type Refusal struct {
 
 // Protocol is the rung. Make it with [New]. It may be used concurrently.
 type Protocol struct {
-	hosts map[string]bool
-	o     Options
+	hosts, site map[string]bool
+	o           Options
 }
 
 // New checks the options.
 func New(o Options) (*Protocol, error) {
-	p := &Protocol{hosts: map[string]bool{}}
+	p := &Protocol{hosts: map[string]bool{}, site: map[string]bool{}}
 	for _, h := range o.Hosts {
 		name := hostOf(h)
 		if name == "" || name != strings.ToLower(strings.Trim(h, "[]")) {
 			return nil, fmt.Errorf("protocol: Options.Hosts: %q is no host without a port", h)
 		}
 		p.hosts[name] = true
+	}
+	for _, h := range o.Site {
+		p.site[hostOf(h)] = true
 	}
 	if o.Head < 0 || o.URL < 0 || o.Fields < 0 || o.Body < 0 || o.Handshake < 0 {
 		return nil, fmt.Errorf("protocol: Options: a bound below zero")
@@ -110,20 +118,6 @@ func New(o Options) (*Protocol, error) {
 	}
 	p.o = o
 	return p, nil
-}
-
-// A fault is what is wrong with a head or a body. Faults are values of this package
-// alone, so that finding one allocates nothing.
-type fault struct {
-	rule   string
-	words  string
-	status int
-}
-
-func (f *fault) decision() gatehouse.Decision {
-	d := gatehouse.Denied(f.rule, gatehouse.Place{}, "%s", f.words).WithStatus(f.status)
-	d.Close = true
-	return d
 }
 
 // An Error is what reading a body returns whose framing was refused.

@@ -4,11 +4,21 @@ import "github.com/gatehousehq/gatehouse"
 
 // Application is what may be asked, and what may be answered.
 type Application struct {
-	CORS    []CORSRule `yaml:"cors" doc:"Which other origins may read answers. At a path with a rule the rule alone decides, whatever the backend says; elsewhere the backend's own answer stands, unless only an attack needs it." example:"[{path: /api/, origins: [\"https://app.example.com\"], credentials: true}]"`
-	CSRF    CSRF       `yaml:"csrf" doc:"Requests that other sites make a person's browser send."`
-	Headers Headers    `yaml:"headers" doc:"The security headers of answers."`
-	Cookies Cookies    `yaml:"cookies" doc:"The attributes of the backend's cookies."`
-	Markup  Markup     `yaml:"markup" doc:"Inputs in answers."`
+	Protocol Protocol   `yaml:"protocol" doc:"What a request may look like on the wire."`
+	CORS     []CORSRule `yaml:"cors" doc:"Which other origins may read answers. At a path with a rule the rule alone decides, whatever the backend says; elsewhere the backend's own answer stands, unless only an attack needs it." example:"[{path: /api/, origins: [\"https://app.example.com\"], credentials: true}]"`
+	CSRF     CSRF       `yaml:"csrf" doc:"Requests that other sites make a person's browser send."`
+	Headers  Headers    `yaml:"headers" doc:"The security headers of answers."`
+	Cookies  Cookies    `yaml:"cookies" doc:"The attributes of the backend's cookies."`
+	Markup   Markup     `yaml:"markup" doc:"Inputs in answers."`
+}
+
+// Protocol is what a request may look like on the wire.
+type Protocol struct {
+	Hosts  []string `yaml:"hosts" doc:"The site's host names and addresses, without port; requests for others are refused. Where not given any host is served, and with site those for another are recorded." example:"[shop.example.com, www.shop.example.com]"`
+	Head   Size     `yaml:"head" restart:"true" default:"64KiB" doc:"How long a request's head may be."`
+	URL    Size     `yaml:"url" default:"16KiB" doc:"How long its target may be."`
+	Fields int      `yaml:"fields" default:"128" doc:"How many header fields it may have."`
+	Body   Size     `yaml:"body" default:"0" doc:"How long its body may be; 0 for any length, since bodies stream."`
 }
 
 // A CORSRule says which origins may read answers at a path.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/protocol"
 	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
@@ -29,6 +30,7 @@ type assembly struct {
 	routes     []declaredRoute
 	proxy      *proxy
 	timeouts   network.Timeouts
+	protocol   *protocol.Protocol // for connections
 }
 
 type requestStep struct {
@@ -77,6 +79,8 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 	a.routes, err = declaredRoutes(c.Routes)
 	errs = append(errs, err)
 	a.timeouts, err = timeoutsOf(c)
+	errs = append(errs, err)
+	a.protocol, err = protocol.New(g.protocolOptions(c))
 	errs = append(errs, err)
 	a.proxy, err = g.buildProxy(c)
 	errs = append(errs, err)
@@ -147,6 +151,11 @@ func (a *assembly) mayPassUnrecorded() bool { return a.config.Events.OnFailure !
 
 // rungByName finds an active request rung.
 func (a *assembly) rungByName(name string) *activeRung {
+	for i := range a.connection {
+		if a.connection[i].name == name {
+			return &a.connection[i]
+		}
+	}
 	for i := range a.request {
 		if a.request[i].name == name {
 			return &a.request[i].activeRung

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/gatehousehq/gatehouse/application/protocol"
 	"github.com/gatehousehq/gatehouse/network"
 )
 
@@ -55,6 +56,16 @@ func (t *transit) bodyStatus() int {
 // cutOff reports whether the client was too slow. It is there yet, though
 // net/http ends the request's context with the deadline that cut it.
 func (t *transit) cutOff() bool { return t.body != nil && t.body.Cut() }
+
+// misframed reports whether the body's framing was refused, which application/protocol
+// has recorded. Its client is there too, as one that was too slow.
+func (t *transit) misframed() bool {
+	if t.body == nil || t.body.err.Load() == nil {
+		return false
+	}
+	var refused *protocol.Error
+	return errors.As(*t.body.err.Load(), &refused)
+}
 
 // refuseBody answers a client that failed to send its body. That is no decision
 // of a rung, so it is neither an event nor a matter of modes.

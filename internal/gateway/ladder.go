@@ -11,6 +11,7 @@ import (
 	"github.com/gatehousehq/gatehouse/application/headers"
 	"github.com/gatehousehq/gatehouse/application/leaks"
 	"github.com/gatehousehq/gatehouse/application/markup"
+	"github.com/gatehousehq/gatehouse/application/protocol"
 	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/internal/config"
@@ -81,6 +82,21 @@ func connectionRungs() []connectionRung {
 			why:   "before any byte of a request is read",
 			fixed: true,
 		}, tlsRung},
+		{rung{
+			name:  protocol.Rung,
+			stops: "requests whose end can be read in two ways (smuggling), and heads that are none",
+			why:   "before anything reads a request: what is one request here is one to everybody",
+			holds: "a head, until it is whole",
+			event: events.InputValidationFail,
+		}, protocolListenerRung},
+	}
+}
+
+// protocolRules are observed first: sites exist that have such paths, and that are
+// reached by other names.
+func protocolRules() map[string]gatehouse.Mode {
+	return map[string]gatehouse.Mode{
+		protocol.RuleDouble: gatehouse.Observe, protocol.RuleEncoding: gatehouse.Observe, protocol.RuleSiteHost: gatehouse.Observe,
 	}
 }
 
@@ -99,6 +115,13 @@ func requestRungs() []requestRung {
 			why:   "after the address was read from them, before anything believes them",
 			fixed: true,
 		}, requestHeadersRung},
+		{rung{
+			name:  protocol.Rung,
+			stops: "methods that no site needs, hosts that are not the site's, and paths that a backend takes for others",
+			why:   "before anything decides by host or path",
+			rules: protocolRules(),
+			event: events.InputValidationFail,
+		}, protocolRung},
 		{rung{
 			name:  cors.Rung,
 			stops: "preflights of origins that no rule lets in",

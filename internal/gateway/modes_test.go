@@ -173,7 +173,7 @@ func TestAllow_LetsExactlyItsRequestPass(t *testing.T) {
 	if found := g.told(a.Header.Get(RequestIDHeader)); a.StatusCode != 200 || len(found) != 1 || found[0].Outcome != gatehouse.Allowed {
 		t.Errorf("%s %+v", a.Status, found)
 	}
-	for _, path := range []string{"/buy", "/buy/7/8", "/buy/../buy/7", "/sell/7", "/buy/7%2f8/x", "/buy/%2e%2e"} {
+	for _, path := range []string{"/buy", "/buy/7/8", "/buy/7/", "/sell/7", "/buy/7%2f8/x"} {
 		if a := forged(g, path); a.StatusCode != http.StatusForbidden {
 			t.Errorf("%s: %s", path, a.Status)
 		}

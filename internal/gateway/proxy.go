@@ -173,7 +173,7 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		t.refuse(refused.decision)
 		return
 	}
-	if r.Context().Err() != nil && !t.cutOff() {
+	if r.Context().Err() != nil && !t.cutOff() && !t.misframed() {
 		// The client has gone. Nobody reads what is answered.
 		panic(http.ErrAbortHandler)
 	}

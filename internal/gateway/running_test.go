@@ -473,7 +473,7 @@ func TestPrefersHTML(t *testing.T) {
 
 func TestOwnPaths_NeverReachTheBackend(t *testing.T) {
 	g := newGate(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "backend ", r.RequestURI) }))
-	for _, path := range []string{"/_gate/", "/_gate/x", "/%5fgate/x", "/_gate/%2e%2e/x"} {
+	for _, path := range []string{"/_gate/", "/_gate/x", "/%5fgate/x"} {
 		a, err := g.raw("GET " + path + " HTTP/1.1\r\nHost: a\r\n\r\n")
 		if err != nil || a.StatusCode != http.StatusNotFound || strings.Contains(a.text, "backend") {
 			t.Errorf("%s: %v %q %v", path, a.Response, a.text, err)

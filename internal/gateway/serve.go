@@ -18,10 +18,6 @@ import (
 	"github.com/gatehousehq/gatehouse/transport"
 )
 
-// maxHead bounds a request's head. Browsers send under 16 KiB; backends refuse
-// 8 to 64.
-const maxHead = 64 << 10
-
 // housekeeping is how often expired records are swept and uses saved.
 const housekeeping = 30 * time.Second
 
@@ -185,11 +181,11 @@ func (g *Gate) server(h http.Handler, t network.Timeouts) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: t.Header,
 		IdleTimeout:       t.Idle,
-		MaxHeaderBytes:    maxHead,
+		MaxHeaderBytes:    int(g.current.Load().config.Application.Protocol.Head),
 		ErrorLog:          slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 		HTTP2: &http.HTTP2Config{
 			// net/http counts resets and CONTINUATION frames itself; see
-			// application/protocol when it lands.
+			// docs/decisions/http2-floods.md.
 			MaxConcurrentStreams: 250,
 			SendPingTimeout:      t.Idle,
 		},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/headers"
+	"github.com/gatehousehq/gatehouse/application/protocol"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/network"
 )
@@ -212,6 +213,7 @@ func (a *answer) Write(p []byte) (int, error) {
 func (a *answer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	c, rw, err := http.NewResponseController(a.ResponseWriter).Hijack()
 	if err == nil {
+		protocol.Aside(c)
 		a.status = http.StatusSwitchingProtocols
 	}
 	return c, rw, err
