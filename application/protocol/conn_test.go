@@ -58,7 +58,7 @@ func serve(t *testing.T, secure bool, h http.HandlerFunc) *server {
 	}
 	s.addr = l.Addr().String()
 	server := &http.Server{
-		ReadHeaderTimeout: time.Second, IdleTimeout: 2 * time.Second,
+		ReadHeaderTimeout: time.Second, IdleTimeout: 2 * time.Second, MaxHeaderBytes: DefaultHead, HTTP2: HTTP2(time.Minute),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.served.Add(1)
 			h(w, r)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehousehq/gatehouse/application/protocol"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
@@ -183,12 +184,7 @@ func (g *Gate) server(h http.Handler, t network.Timeouts) *http.Server {
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    int(g.current.Load().config.Application.Protocol.Head),
 		ErrorLog:          slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
-		HTTP2: &http.HTTP2Config{
-			// net/http counts resets and CONTINUATION frames itself; see
-			// docs/decisions/http2-floods.md.
-			MaxConcurrentStreams: 250,
-			SendPingTimeout:      t.Idle,
-		},
+		HTTP2:             protocol.HTTP2(t.Idle),
 	}
 }
 
