@@ -144,12 +144,13 @@ type Insecure struct {
 
 // A Route is what is particular to a path.
 type Route struct {
-	Path   string           `yaml:"path" need:"true" doc:"A path; one that ends in / stands for all below it, {name} for one segment, {name...} for the rest." example:"/webhooks/"`
-	CSRF   RouteCSRF        `yaml:"csrf" doc:"Exempts the path from the cross-site check."`
-	Open   Bypass           `yaml:"open" doc:"Lets everybody at a path that application/exposed closes, and leaves its answers as they are." example:"{reason: our status page is public}"`
-	Markup Bypass           `yaml:"markup" doc:"Lets inputs be markup in the path's answers." example:"{reason: shows what is typed in a sandboxed frame}"`
-	Body   string           `yaml:"body" enum:"pass" doc:"pass: the body goes to the backend byte by byte, unread by the gate. Needs a reason." example:"pass"`
-	Reason gatehouse.Reason `yaml:"reason" doc:"Why body is passed unread; csrf.reason holds for both where this is not given." example:"the sender's signature covers the bytes"`
+	Path     string           `yaml:"path" need:"true" doc:"A path; one that ends in / stands for all below it, {name} for one segment, {name...} for the rest." example:"/webhooks/"`
+	CSRF     RouteCSRF        `yaml:"csrf" doc:"Exempts the path from the cross-site check."`
+	Open     Bypass           `yaml:"open" doc:"Lets everybody at a path that application/exposed closes, and leaves its answers as they are." example:"{reason: our status page is public}"`
+	RichText []string         `yaml:"rich_text" doc:"Fields that hold HTML: form and multipart fields by name, JSON values by their path such as post.body or items[].text. What could run is taken out of them before the backend sees it." example:"[body]"`
+	Markup   Bypass           `yaml:"markup" doc:"Lets inputs be markup in the path's answers." example:"{reason: shows what is typed in a sandboxed frame}"`
+	Body     string           `yaml:"body" enum:"pass" doc:"pass: the body goes to the backend byte by byte, unread by the gate. Needs a reason." example:"pass"`
+	Reason   gatehouse.Reason `yaml:"reason" doc:"Why body is passed unread; csrf.reason holds for both where this is not given." example:"the sender's signature covers the bytes"`
 }
 
 // RouteCSRF exempts a path from the cross-site check; it does not where Exempt

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehousehq/gatehouse/application/leaks"
 	"github.com/gatehousehq/gatehouse/application/markup"
 	"github.com/gatehousehq/gatehouse/application/protocol"
+	"github.com/gatehousehq/gatehouse/application/sanitize"
 	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/internal/config"
@@ -134,6 +135,13 @@ func requestRungs() []requestRung {
 			why:   "by the path alone, before anything is read",
 			event: events.AuthzFail,
 		}, exposedRung},
+		{rung{
+			name:  sanitize.Rung,
+			stops: "scripts in fields that are declared as rich text",
+			why:   "before the inputs are read: every rung below judges what the backend will store",
+			holds: "the bodies of the declared paths, up to input.limit",
+			event: events.XSS,
+		}, sanitizeRung},
 		{rung{
 			name:  "input",
 			stops: "bodies too large or too deep to inspect, malformed ones, and decompression bombs",
