@@ -95,7 +95,7 @@ func (h *Headers) Check(r Request, status int, header http.Header) gatehouse.Dec
 	if status < 200 || status == http.StatusSwitchingProtocols {
 		return d
 	}
-	switch kindOf(header.Get("Content-Type")) {
+	switch kindOf(header.Get("Content-Type"), r.Dest) {
 	case document:
 		h.document(header)
 	case data:
@@ -200,14 +200,26 @@ const (
 	data
 )
 
-func kindOf(contentType string) kind {
+func kindOf(contentType, dest string) kind {
 	switch t := mediaType(contentType); {
 	case t == "text/html", t == "application/xhtml+xml":
 		return document
+	case (t == "image/svg+xml" || t == "text/xml" || t == "application/xml") && opened(dest):
+		return document // its scripts run
 	case t == "application/json", strings.HasSuffix(t, "+json"), t == "application/grpc-web", t == "application/graphql-response":
 		return data
 	}
 	return other
+}
+
+// opened reports whether a browser shows an answer as a page of its own, and not as a
+// picture or data of one. An old browser does not say.
+func opened(dest string) bool {
+	switch dest {
+	case "document", "iframe", "frame", "embed", "object", "":
+		return true
+	}
+	return false
 }
 
 func mediaType(contentType string) string {

@@ -51,6 +51,19 @@ func TestCheck_ABarePage_GetsTheFloor(t *testing.T) {
 	}
 }
 
+// TestCheck_APicture_IsAPageWhereItIsOpened: the scripts of an SVG run then.
+func TestCheck_APicture_IsAPageWhereItIsOpened(t *testing.T) {
+	for dest, page := range map[string]bool{"document": true, "iframe": true, "": true, "image": false, "empty": false} {
+		h := header("Content-Type", "image/svg+xml")
+		r := visit
+		r.Dest = dest
+		newHeaders(t, headers.Options{Policy: "default-src 'self'"}).Check(r, 200, h)
+		if got := strings.HasPrefix(h.Get("Content-Security-Policy"), "default-src 'self'"); got != page {
+			t.Errorf("for %q: %q", dest, h.Get("Content-Security-Policy"))
+		}
+	}
+}
+
 func TestCheck_ABackendsOwnHeaders_Count(t *testing.T) {
 	for _, c := range []struct {
 		name       string

@@ -32,6 +32,8 @@ func (l *lexer) judge(name string) {
 func (l *lexer) fromInput(name string) {
 	l.inert = true
 	switch {
+	case name == "script" && !l.has("src") && !l.has("href") && !l.has("xlink:href"):
+		// Its text decides. A search for "<script>" is the same as the page's own tag.
 	case running[name]:
 		l.refuse(RuleElement)
 	case name == "meta" && l.has("http-equiv"), name == "link" && l.has("href"), name == "form" && (l.has("action") || l.has("formaction")), name == "iframe":
@@ -97,7 +99,9 @@ func (l *lexer) judgeURL(tag string, a *attr, brought bool) {
 	scheme, rest, _ := strings.Cut(value, ":")
 	switch scheme {
 	case "javascript", "vbscript", "livescript":
-		l.refuse(RuleURL)
+		if !idle[strings.TrimSpace(rest)] && (brought || beyondScheme(a)) {
+			l.refuse(RuleURL)
+		}
 	case "data":
 		kind, _, _ := strings.Cut(rest, ",")
 		if tag != "img" && tag != "audio" && tag != "video" && tag != "source" && tag != "a" && tag != "area" &&
@@ -112,6 +116,21 @@ func (l *lexer) judgeURL(tag string, a *attr, brought bool) {
 	case tag == "script", tag == "base", tag == "object", tag == "embed", a.name == "formaction", tag == "form" && a.name == "action", tag == "link" && l.loads():
 		l.refuse(RuleURL)
 	}
+}
+
+// idle are the texts of addresses that do nothing, as pages have them.
+var idle = map[string]bool{"": true, ";": true, "//": true, "void(0)": true, "void(0);": true, "void 0": true, "void 0;": true}
+
+// beyondScheme reports whether an input is more of an address than its scheme: a search
+// for "javascript: the good parts" is no link of the page's.
+func beyondScheme(a *attr) bool {
+	colon := strings.IndexByte(a.value, ':')
+	for i := colon + 1; i < len(a.in); i++ {
+		if a.in[i] {
+			return true
+		}
+	}
+	return false
 }
 
 // loads reports whether a link element loads what changes the page.

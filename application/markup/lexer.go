@@ -21,7 +21,7 @@ const (
 	inComment
 	inBogusComment
 	inCDATA
-	inRaw    // of script, style, xmp, iframe, noembed, noframes, plaintext
+	inRaw    // of script, style, xmp, iframe, noembed, noframes, noscript, plaintext
 	inRCDATA // of title and textarea
 )
 
@@ -46,6 +46,7 @@ type lexer struct {
 	anyValue  bool
 	attrs     []attr // of the tag so far
 	raw       string // whose content it is in
+	brought   bool   // an input brought the tag of the script that it is in
 	tail      []byte // of raw content and comments: what may end them
 	js        script
 	foreign   int // depth in svg and math
@@ -269,8 +270,11 @@ func (l *lexer) declaration(c byte) {
 // rawByte reads content that has no tags but the one that ends it.
 func (l *lexer) rawByte(c byte, input bool) {
 	if l.raw == "script" {
-		if l.js.feed(c, input); l.js.broken && l.rule == "" {
-			l.rule = RuleScript
+		if l.brought && input && l.js.in == 0 && !isSpace(c) && c != '<' && c != '/' {
+			l.refuse(RuleElement) // the tag and code in it
+		}
+		if l.js.feed(c, input); l.js.broken {
+			l.refuse(RuleScript)
 		}
 	}
 	l.keepTail(c, len(l.raw)+3)
@@ -298,11 +302,12 @@ func (l *lexer) endOfTag() {
 		}
 		return
 	}
+	l.brought = l.tagInput
 	l.judge(name)
 	switch name {
 	case "svg", "math":
 		l.foreign++
-	case "script", "style", "xmp", "iframe", "noembed", "noframes", "plaintext":
+	case "script", "style", "xmp", "iframe", "noembed", "noframes", "noscript", "plaintext":
 		if l.xml || l.foreign > 0 && name != "script" {
 			break
 		}

@@ -82,6 +82,7 @@ func TestHeld_InputThatRuns_IsRefused(t *testing.T) {
 		{"a comment", "<!-- %s -->", "--><svg onload=alert(1)>", markup.RuleHandler},
 		{"a title", "<title>%s</title>", "</title><svg onload=alert(1)>", markup.RuleHandler},
 		{"a style", "<style>p{color:%s}</style>", "red}</style><svg onload=alert(1)>", markup.RuleHandler},
+		{"a noscript element", "<p>%s</p>", `<noscript><p title="</noscript><img src=x onerror=alert(1)>">`, markup.RuleHandler},
 		{"a textarea", "<textarea>%s</textarea>", "</textarea><svg onload=alert(1)>", markup.RuleHandler},
 		{"inside svg", "<svg><text>%s</text></svg>", "<script>alert(1)</script>", markup.RuleElement},
 		{"an animation", "<svg><a>%s</a></svg>", "<animate attributeName=href values=javascript:alert(1) />", markup.RuleURL},

@@ -79,11 +79,15 @@ func (d *demo) stop() error {
 	return errors.Join(append(errs, os.RemoveAll(d.dir))...)
 }
 
+const demoPolicy = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+
 // config is what `run --upstream` uses, with what --without says.
 func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
 	cfg := config.Default()
 	cfg.Upstream = strings.TrimSuffix(upstream.String(), "/")
 	cfg.Network.Listen = []string{freeAddress(c.Listen)}
+	// What `suggest csp` proposes for the shop: it has no script of its own in a page.
+	cfg.Application.Headers.CSP = demoPolicy
 	// The shop has no editors who write scripts: what customers store may not run.
 	cfg.Modes = map[string]config.ModeSetting{"application/markup/stored": {Mode: gatehouse.Enforce}}
 	for _, rung := range c.Without {

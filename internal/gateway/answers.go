@@ -101,19 +101,44 @@ var hsts = [...]struct{ after, age time.Duration }{
 	{0, 5 * time.Minute}, {7 * 24 * time.Hour, 24 * time.Hour}, {28 * 24 * time.Hour, 2 * 365 * 24 * time.Hour},
 }
 
-func headersRung(c *config.Config, g *Gate) (responseStep, error) {
+// siteHeaders are the security headers as the site has them now: HSTS grows.
+type siteHeaders struct {
+	gate *Gate
+	ages []*headers.Headers
+}
+
+func (g *Gate) siteHeaders(c *config.Config) (*siteHeaders, error) {
 	s := c.Application.Headers
 	o := headers.Options{Policy: s.CSP, IncludeSubDomains: s.HSTS.IncludeSubDomains, KeepBanners: s.KeepBanners}
-	var ages []*headers.Headers
+	all := &siteHeaders{gate: g}
 	for _, step := range hsts {
 		if o.HSTS = step.age; c.Transport.Certificates.Local || s.HSTS.Off.Given() {
 			o.HSTS = 0 // nobody must be kept from a site by a certificate for development
 		}
 		h, err := headers.New(o)
 		if err != nil {
-			return responseStep{}, err
+			return nil, err
 		}
-		ages = append(ages, h)
+		all.ages = append(all.ages, h)
+	}
+	return all, nil
+}
+
+func (s *siteHeaders) now() *headers.Headers {
+	served := s.gate.now().Sub(s.gate.firstServed())
+	for i := len(hsts) - 1; i > 0; i-- {
+		if served >= hsts[i].after {
+			return s.ages[i]
+		}
+	}
+	return s.ages[0]
+}
+
+func headersRung(c *config.Config, g *Gate) (responseStep, error) {
+	s := c.Application.Headers
+	all, err := g.siteHeaders(c)
+	if err != nil {
+		return responseStep{}, err
 	}
 	scan := func(t *transit, res *http.Response, _ refuser) bodyScan {
 		if s.CSP != "" || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") || res.StatusCode != http.StatusOK || t.x.Route == "" || !g.sampled() {
@@ -125,14 +150,17 @@ func headersRung(c *config.Config, g *Gate) (responseStep, error) {
 		if !mends {
 			return gatehouse.Passed()
 		}
-		now := ages[0]
-		for i, step := range hsts {
-			if g.now().Sub(g.firstServed()) >= step.after {
-				now = ages[i]
-			}
-		}
-		return now.Check(headers.Request{Host: t.host(), Secure: t.client.Proto == "https", Dest: t.r.Header.Get("Sec-Fetch-Dest")}, res.StatusCode, res.Header)
+		return all.now().Check(t.headersOf(), res.StatusCode, res.Header)
 	}}, nil
+}
+
+func (t *transit) headersOf() headers.Request {
+	return headers.Request{Host: t.host(), Secure: t.client.Proto == "https", Dest: t.r.Header.Get("Sec-Fetch-Dest")}
+}
+
+// ownHeaders gives a page that the gate wrote itself the strictest headers.
+func (a *answer) ownHeaders(h http.Header) {
+	a.t.asm.headers.now().OwnPage(a.t.headersOf(), h)
 }
 
 func leaksRung(c *config.Config, _ *Gate) (responseStep, error) {

@@ -31,6 +31,7 @@ type assembly struct {
 	proxy      *proxy
 	timeouts   network.Timeouts
 	protocol   *protocol.Protocol // for connections
+	headers    *siteHeaders       // for the gate's own pages
 }
 
 type requestStep struct {
@@ -81,6 +82,8 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 	a.timeouts, err = timeoutsOf(c)
 	errs = append(errs, err)
 	a.protocol, err = protocol.New(g.protocolOptions(c))
+	errs = append(errs, err)
+	a.headers, err = g.siteHeaders(c)
 	errs = append(errs, err)
 	a.proxy, err = g.buildProxy(c)
 	errs = append(errs, err)

@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"html/template"
 	"net/http"
@@ -38,6 +40,14 @@ var problemPage string
 
 var problemTemplate = template.Must(template.New("problem").Parse(problemPage))
 
+// problemPolicy lets the page have its one style sheet, and nothing else.
+var problemPolicy = func() string {
+	_, style, _ := strings.Cut(problemPage, "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+}()
+
 // problemDocument is the form of application/problem+json.
 type problemDocument struct {
 	Type     string `json:"type"`
@@ -60,7 +70,10 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", problemPolicy)
+	if own, ok := w.(interface{ ownHeaders(http.Header) }); ok {
+		own.ownHeaders(h)
+	}
 	h.Add("Vary", "Accept")
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))

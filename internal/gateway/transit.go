@@ -61,6 +61,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x.Method, x.Host, x.Path = r.Method, r.Host, settlePath(r)
 	x.Route = asm.route(r.Method, x.Path)
 	t := &transit{gate: g, asm: asm, w: &answer{ResponseWriter: w, id: x.ID}, x: x}
+	t.w.t = t
 	t.r = r.WithContext(context.WithValue(exchange.With(r.Context(), x), transitKey{}, t))
 	w.Header().Set(RequestIDHeader, x.ID)
 	defer t.end()
@@ -180,6 +181,7 @@ func (t *transit) end() {
 // gives http.ResponseController what it needs for streams.
 type answer struct {
 	http.ResponseWriter
+	t      *transit
 	id     string
 	status int
 	failed bool // the client has gone, or does not read
