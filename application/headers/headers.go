@@ -51,8 +51,9 @@ type Options struct {
 
 // Headers is the rung. Make it with [New].
 type Headers struct {
-	o    Options
-	hsts string
+	o      Options
+	policy policySet // what o.Policy says
+	hsts   string
 }
 
 // New checks the options.
@@ -63,7 +64,7 @@ func New(o Options) (*Headers, error) {
 	if o.HSTS < 0 {
 		return nil, errors.New("headers: Options.HSTS is negative")
 	}
-	h := &Headers{o: o}
+	h := &Headers{o: o, policy: policies(http.Header{"Content-Security-Policy": {o.Policy}})}
 	if o.HSTS > 0 {
 		h.hsts = fmt.Sprintf("max-age=%d", int64(o.HSTS/time.Second))
 		if o.IncludeSubDomains {
@@ -129,10 +130,18 @@ func (h *Headers) document(header http.Header) {
 		header.Set("X-Frame-Options", "SAMEORIGIN")
 	}
 	switch {
-	case h.o.Policy != "" && frames:
-		header.Add("Content-Security-Policy", without(h.o.Policy, "frame-ancestors"))
 	case h.o.Policy != "":
-		header.Add("Content-Security-Policy", h.o.Policy)
+		policy := h.o.Policy
+		if frames {
+			policy = without(policy, "frame-ancestors")
+		}
+		for _, directive := range floor { // what the policy says counts
+			if name, _, _ := strings.Cut(directive, " "); !h.policy.has(name) {
+				policy += "; " + directive
+			}
+		}
+		floor = nil
+		header.Add("Content-Security-Policy", policy)
 	default:
 		header.Add("Content-Security-Policy-Report-Only", reported)
 		header.Add("Reporting-Endpoints", reportGroup+`="`+ReportPath+`"`)

@@ -135,7 +135,7 @@ func TestCheck_HSTS_NeverForThisMachineNorOverPlainHTTP(t *testing.T) {
 func TestCheck_AcceptedPolicy_IsEnforcedInPlaceOfTheReport(t *testing.T) {
 	h := header("Content-Type", "text/html")
 	newHeaders(t, headers.Options{Policy: "default-src 'self'"}).Check(visit, 200, h)
-	if got := strings.Join(h["Content-Security-Policy"], " | "); got != "default-src 'self' | object-src 'none'; base-uri 'self'; frame-ancestors 'self'" {
+	if got := strings.Join(h["Content-Security-Policy"], " | "); got != "default-src 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'" {
 		t.Errorf("policy %q", got)
 	}
 	if h.Get("Content-Security-Policy-Report-Only") != "" {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,7 +15,7 @@ const (
 	// lingerTime and lingerBytes: a connection that is closed while its client
 	// still sends is reset, and the client may never see the answer.
 	lingerTime  = 500 * time.Millisecond
-	lingerBytes = 256 << 10
+	lingerBytes = 16 << 20
 )
 
 // Conn gives a connection that speaks HTTP/1 in either version. What net/http reads
@@ -36,6 +37,8 @@ type conn struct {
 	pending fault
 	rest    []byte
 	ended   error
+	// unread is set while the end of a request's body has not been read.
+	unread atomic.Bool
 }
 
 // A secureConn tells net/http of TLS (Request.TLS).
@@ -57,7 +60,10 @@ func Aside(c net.Conn) {
 	}
 }
 
-func (c *conn) aside() { c.framer.phase, c.pending = aside, none }
+func (c *conn) aside() {
+	c.framer.phase, c.pending = aside, none
+	c.unread.Store(false)
+}
 
 func (c *conn) Read(b []byte) (int, error) {
 	switch {
@@ -80,6 +86,7 @@ func (c *conn) Read(b []byte) (int, error) {
 		return n, err
 	}
 	good, met := c.framer.feed(b[:n])
+	c.unread.Store(c.framer.phase != atHead)
 	if met == none {
 		return n, err
 	}
@@ -132,8 +139,6 @@ func (c *conn) answer(text []byte) {
 		_, _ = c.Conn.Write(text)
 	}
 	_ = c.CloseWrite()
-	_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
-	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 }
 
 // Write fails after a refusal: net/http's own answer would follow it.
@@ -144,10 +149,40 @@ func (c *conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// CloseWrite ends the sending side, where the connection has two.
+// CloseWrite ends the sending side, where the connection has two. net/http does so after
+// an answer to a request that it has not read to its end, and waits before it closes;
+// what the client still sends is read meanwhile, for a while.
 func (c *conn) CloseWrite() error {
-	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		return half.CloseWrite()
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return nil
 	}
+	err := half.CloseWrite()
+	if c.framer.phase != aside && err == nil {
+		c.unread.Store(false)
+		c.linger()
+	}
+	return err
+}
+
+// linger reads what the client still sends.
+func (c *conn) linger() {
+	_ = c.Conn.SetReadDeadline(time.Now().Add(lingerTime))
+	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+}
+
+// Close lingers too where a body was not read to its end: net/http does not see it
+// where the backend's answer came while the body was being read.
+func (c *conn) Close() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !c.unread.Swap(false) || !ok {
+		return c.Conn.Close()
+	}
+	go func() { // who closes many connections does not wait for each
+		if half.CloseWrite() == nil {
+			c.linger()
+		}
+		_ = c.Conn.Close() // nobody is left to be told
+	}()
 	return nil
 }
