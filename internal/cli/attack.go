@@ -27,6 +27,7 @@ const (
 	cellWorks     = "works"
 	cellBroken    = "broken"
 	refusedBy     = "refused by "
+	stoppedBy     = "stopped by "  // the answer did no harm, by a layer's doing
 	nobodyKnown   = "nobody known" // the gate has no event of it
 )
 
@@ -92,7 +93,7 @@ func (d *demo) try(ctx context.Context, c attacks.Case, base *url.URL, client *h
 	if err != nil {
 		return tried{result}, fmt.Errorf("demo: %s against %s: %w", c.ID, base, err)
 	}
-	if !result.Refused || result.RequestID == "" {
+	if result.Succeeded || result.RequestID == "" {
 		return tried{result}, nil
 	}
 	found, err := d.gate.Admin().Find(ctx, result.RequestID)
@@ -100,8 +101,11 @@ func (d *demo) try(ctx context.Context, c attacks.Case, base *url.URL, client *h
 		return tried{result}, err
 	}
 	i := slices.IndexFunc(found, func(e gatehouse.Event) bool { return e.Outcome == gatehouse.Refused })
-	if i >= 0 {
+	switch {
+	case i >= 0 && result.Refused:
 		result.Rung = found[i].Rung
+	case i >= 0: // mended, in place of a refusal
+		result.Layer = found[i].Rung
 	}
 	return tried{result}, nil
 }
@@ -120,6 +124,8 @@ func (t tried) cell(kind attacks.Kind, succeeded string) string {
 		return cellBroken
 	case t.Succeeded:
 		return succeeded
+	case t.Layer != "" && succeeded == cellThrough: // the bare shop has no layers
+		return stoppedBy + t.Layer
 	}
 	return cellFailed
 }
@@ -185,7 +191,7 @@ func (g *globals) printRows(rows []row) error {
 // paintCell makes what is well green and what is not red.
 func (g *globals) paintCell(kind attacks.Kind) func(column int, cell string) string {
 	return func(column int, cell string) string {
-		stopped := strings.HasPrefix(cell, refusedBy) || cell == cellFailed
+		stopped := strings.HasPrefix(cell, refusedBy) || strings.HasPrefix(cell, stoppedBy) || cell == cellFailed
 		switch {
 		case column == 0:
 			return cell

@@ -67,6 +67,9 @@ type Result struct {
 	// Rung is which rung refused. Cases leave it empty; whoever runs them can
 	// ask the gate about RequestID.
 	Rung string
+	// Layer is whose doing it is that an attack failed without a refusal, where
+	// the case can tell: an answer's policy, a cookie's attribute.
+	Layer string
 	// Words is one sentence on what happened.
 	Words string
 }
@@ -127,7 +130,23 @@ func succeeded(r *reply, format string, args ...any) (Result, error) {
 }
 
 func failed(r *reply, format string, args ...any) (Result, error) {
-	return Result{Status: r.status, Words: fmt.Sprintf(format, args...)}, nil
+	return Result{Status: r.status, RequestID: r.header.Get("Gate-Request-Id"), Words: fmt.Sprintf(format, args...)}, nil
+}
+
+// failedBy is failed by what a layer put into an answer.
+func failedBy(layer string, r *reply, format string, args ...any) (Result, error) {
+	result, err := failed(r, format, args...)
+	result.Layer = layer
+	return result, err
+}
+
+// judgedBy is judged, where a failure is a layer's doing.
+func judgedBy(layer string, r *reply, ok bool, yes, no string) (Result, error) {
+	result, err := judged(r, ok, yes, no)
+	if !ok {
+		result.Layer = layer
+	}
+	return result, err
 }
 
 // judged is succeeded with yes where ok, else failed with no.

@@ -64,7 +64,7 @@ func forgedForm(from sender) func(context.Context, *Target) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		return judged(r, after.Street == "Thief Lane 1", "the parcel goes to Thief Lane", "the address is as it was")
+		return judgedBy("application/cookies", r, after.Street == "Thief Lane 1", "the parcel goes to Thief Lane", "the address is as it was")
 	}
 }
 
@@ -82,7 +82,7 @@ func forgedJSON(ctx context.Context, t *Target) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return judged(r, cart.has("Kitchen knife"), "nine knives are in the visitor's cart", "the visitor's cart is as it was")
+	return judgedBy("application/cookies", r, cart.has("Kitchen knife"), "nine knives are in the visitor's cart", "the visitor's cart is as it was")
 }
 
 func forgedUpload(ctx context.Context, t *Target) (Result, error) {
@@ -102,7 +102,7 @@ func forgedUpload(ctx context.Context, t *Target) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return judged(r, p.Picture != "", "the visitor has a new face", "the visitor's picture is as it was")
+	return judgedBy("application/cookies", r, p.Picture != "", "the visitor has a new face", "the visitor's picture is as it was")
 }
 
 // shares tells whether a browser would let a page of this origin read the
@@ -121,7 +121,7 @@ func sharedWith(origin string) func(context.Context, *Target) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		return judged(r, r.shares(origin) && r.has(victim.email), "another site reads the visitor's e-mail address", "another site's page can't read it")
+		return judgedBy("application/cookies", r, r.shares(origin) && r.has(victim.email), "another site reads the visitor's e-mail address", "another site's page can't read it")
 	}
 }
 
@@ -148,5 +148,5 @@ func preflighted(ctx context.Context, t *Target) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return judged(r, p.Name == name, "another site changed the visitor's name", "the visitor's name is as it was")
+	return judgedBy("application/cookies", r, p.Name == name, "another site changed the visitor's name", "the visitor's name is as it was")
 }

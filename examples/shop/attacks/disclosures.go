@@ -56,7 +56,7 @@ func framed(ctx context.Context, t *Target) (Result, error) {
 	}
 	policy := strings.Join(r.header.Values("Content-Security-Policy"), ";")
 	framed := r.status == http.StatusOK && r.header.Get("X-Frame-Options") == "" && !strings.Contains(policy, "frame-ancestors")
-	return judged(r, framed, "any site may show it in a frame", "other sites may not show it in a frame")
+	return judgedBy("application/headers", r, framed, "any site may show it in a frame", "other sites may not show it in a frame")
 }
 
 func forgeRequest(ctx context.Context, t *Target) (Result, error) {

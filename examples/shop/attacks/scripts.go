@@ -117,7 +117,7 @@ func runs(r *reply, mark string) (Result, error) {
 		return failed(r, "the answer is %q, which runs no scripts", kind)
 	}
 	if stopsInline(r.header.Values("Content-Security-Policy")) {
-		return failed(r, "the answer's policy lets no inline script run")
+		return failedBy("application/headers", r, "the answer's policy lets no inline script run")
 	}
 	document, err := html.Parse(bytes.NewReader(r.body))
 	if err != nil {

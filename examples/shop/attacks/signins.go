@@ -131,7 +131,7 @@ func readableCookie(ctx context.Context, t *Target) (Result, error) {
 			return succeeded(r, "%s is readable by every script", c.Name)
 		}
 	}
-	return failed(r, "no cookie of the sign-in is readable")
+	return failedBy("application/cookies", r, "no cookie of the sign-in is readable")
 }
 
 func openRedirect(next string) func(context.Context, *Target) (Result, error) {
@@ -141,7 +141,8 @@ func openRedirect(next string) func(context.Context, *Target) (Result, error) {
 			return Result{}, err
 		}
 		v := newVisitor(t)
-		if _, err := v.get(ctx, "/login?"+query("next", next)); err != nil {
+		form, err := v.get(ctx, "/login?"+query("next", next))
+		if err != nil {
 			return Result{}, err
 		}
 		r, err := v.post(ctx, "/login", "email", victim.email, "password", victim.password, "next", next)
@@ -153,6 +154,15 @@ func openRedirect(next string) func(context.Context, *Target) (Result, error) {
 			return failed(r, "the redirect is no address")
 		}
 		away := strings.EqualFold(t.Base.ResolveReference(to).Hostname(), "evil.example")
+		if away && staysAtHome(form.header.Values("Content-Security-Policy")) {
+			return failedBy("application/headers", r, "the form's policy lets the browser follow it to no other site")
+		}
 		return judged(r, away && r.status/100 == 3, "the browser is sent to evil.example", "the browser stays")
 	}
+}
+
+// staysAtHome reports whether a page's policy keeps what its forms are redirected to on
+// the site (CSP level 3, section 6.4.2: browsers check redirects too).
+func staysAtHome(policies []string) bool {
+	return strings.Contains(strings.Join(policies, ","), "form-action 'self'")
 }
