@@ -32,7 +32,9 @@ func (r *Reports) Suggest() Suggestion {
 	s := suggesting{sources: map[string][]string{}}
 	for _, one := range r.Sightings() {
 		if len(one.Clients) < MinClients {
-			if !strings.HasPrefix(one.Source, "'sha256-") {
+			if strings.HasPrefix(one.Source, "'sha256-") {
+				s.rare(one)
+			} else {
 				s.Wanting = append(s.Wanting, fmt.Sprintf("%s %s: %s of %d wanted", one.Directive, one.Source, clients(one), MinClients))
 			}
 			continue
@@ -50,6 +52,22 @@ type suggesting struct {
 	// hashes are what pages were seen with.
 	inline []string
 	hashes map[string][]string
+	// fresh are the clients of pages whose inline code few others had.
+	fresh map[string]map[string]bool
+}
+
+// rare notes inline code that few clients met. Where many have met some, pages are
+// written with code of their own.
+func (s *suggesting) rare(one Sighting) {
+	if s.fresh == nil {
+		s.fresh = map[string]map[string]bool{}
+	}
+	if s.fresh[one.Directive] == nil {
+		s.fresh[one.Directive] = map[string]bool{}
+	}
+	for _, client := range one.Clients {
+		s.fresh[one.Directive][client] = true
+	}
 }
 
 func clients(s Sighting) string {
@@ -98,6 +116,9 @@ func (s *suggesting) inlineCode() {
 		attributes := strings.HasSuffix(kind.directive, "-attr")
 		reported := slices.Contains(s.inline, kind.directive)
 		switch {
+		case len(s.fresh[kind.directive]) >= MinClients:
+			s.add(kind.into, "'unsafe-inline'")
+			s.Unsafe = append(s.Unsafe, fmt.Sprintf("%s 'unsafe-inline': %s that differ from page to page, so that no list of hashes covers them; %s", kind.into, kind.what, kind.instead))
 		case len(hashes) == 0 && !reported:
 		case len(hashes) == 0 || len(hashes) > mostHashes || kind.directive == "style-src-attr":
 			s.add(kind.into, "'unsafe-inline'")

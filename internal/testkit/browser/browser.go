@@ -81,6 +81,7 @@ func flags() []chromedp.ExecAllocatorOption {
 		chromedp.Flag("disable-dev-shm-usage", true),
 		chromedp.Flag("disable-extensions", true),
 		chromedp.Flag("disable-sync", true),
+		chromedp.Flag("short-reporting-delay", true), // reports come at once, not after a minute
 		chromedp.Flag("disable-features", "Translate,MediaRouter,OptimizationHints"),
 		chromedp.Flag("password-store", "basic"),
 		chromedp.Flag("use-mock-keychain", true),
@@ -181,6 +182,10 @@ func (b *Browser) where() string {
 // page to have loaded.
 func Submit(selector string) chromedp.Action {
 	return chromedp.ActionFunc(func(ctx context.Context) error {
+		// What loads late moves what is under the pointer.
+		if err := chromedp.Run(ctx, chromedp.Poll(`document.readyState === "complete"`, nil)); err != nil {
+			return err
+		}
 		_, err := chromedp.RunResponse(ctx, chromedp.Click(selector, chromedp.ByQuery))
 		return err
 	})
