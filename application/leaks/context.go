@@ -123,12 +123,27 @@ func inPage(page string, at int, matched string, final bool) (string, bool) {
 	bare := strings.Count(page, "<a ") < fewLinks && indexFold(page, "<nav") < 0
 	whole := indexFold(page, "<html") < 0 || indexFold(page[at:], "</html") >= 0 || indexFold(page[at:], "</body") >= 0
 	switch {
+	case authored(page[:min(at, len(page))]):
+		return "it stands in an element for quotes", false
 	case bare && before <= fewWords && block*2 >= total-before:
 		return "the page is little else", true
 	case final && !whole && total-before-block <= fewWords:
 		return "the page breaks off behind it", true
 	}
 	return "the page has much else, and may quote it", false
+}
+
+// authored reports whether a page goes on inside an element that people quote by: code
+// (as Markdown makes of it, in pre) or blockquote. No framework's error page has one
+// around its trace.
+func authored(before string) bool {
+	for _, name := range [...]string{"code", "blockquote"} {
+		begin := strings.LastIndex(before, "<"+name)
+		if begin >= 0 && strings.LastIndex(before, "</"+name) < begin {
+			return true
+		}
+	}
+	return false
 }
 
 // traceLine is a line that traces have.

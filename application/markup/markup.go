@@ -133,10 +133,10 @@ func (m *Markup) Begin(res *http.Response, candidates []taint.Candidate, refuse 
 		}
 	}
 	found := newMatcher(candidates)
-	if found == nil {
+	if found == nil && !hasEscapes(candidates) {
 		return nil
 	}
-	return &Scan{kind: k, m: found, refuse: refuse}
+	return &Scan{kind: k, m: found, refuse: refuse, charset: charsetOf(res.Header), candidates: candidates}
 }
 
 // A Scan reads one answer.
@@ -149,7 +149,9 @@ type Scan struct {
 	done bool // decided whole by Held
 	all  []copied
 
-	refuse func(gatehouse.Decision) bool
+	charset    string
+	candidates []taint.Candidate
+	refuse     func(gatehouse.Decision) bool
 }
 
 // Held decides on the beginning of a body, up to Held bytes, before any of it
@@ -160,6 +162,16 @@ func (s *Scan) Held(first []byte, final bool) gatehouse.Decision {
 		return gatehouse.Passed()
 	}
 	s.done = final
+	if d := shifts(first, s.charset, s.candidates); d.Verdict != gatehouse.Pass {
+		return d
+	}
+	if s.m == nil {
+		s.done = true
+		return gatehouse.Passed()
+	}
+	if text, wide := readable(first, s.charset); wide {
+		first, s.done = text, true // the rest is not looked into: nobody is known to send such pages
+	}
 	s.all = s.m.find(s.all[:0], first, len(first))
 	if len(s.all) == 0 {
 		return gatehouse.Passed()

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/markup"
@@ -178,6 +179,46 @@ func TestHeld_AStoredValue_HasItsOwnRule(t *testing.T) {
 	row := []taint.Candidate{{Value: "<img src=x onerror=alert(1)>", Place: gatehouse.Place{Kind: gatehouse.Row, Name: "body"}}}
 	if d := held(t, "text/html", fmt.Sprintf(frame, "<img src=x onerror=alert(1)>"), row); d.Rule != markup.RuleStored {
 		t.Errorf("by %q", d.Rule)
+	}
+}
+
+// TestHeld_Charsets: the page's bytes are others than the input's, and mean the same.
+func TestHeld_Charsets(t *testing.T) {
+	wide := func(s string, big bool) string {
+		var b strings.Builder
+		for _, u := range utf16.Encode([]rune(s)) {
+			if big {
+				b.WriteByte(byte(u >> 8))
+				b.WriteByte(byte(u))
+			} else {
+				b.WriteByte(byte(u))
+				b.WriteByte(byte(u >> 8))
+			}
+		}
+		return b.String()
+	}
+	const payload = "<img src=x onerror=alert(1)>"
+	const shift = "\x1b$B"
+	for _, c := range []struct {
+		name, contentType, body, input string
+		refused                        bool
+	}{
+		{"UTF-16, little end first", "text/html; charset=utf-16le", wide("<p>"+payload+"</p>", false), payload, true},
+		{"UTF-16, big end first", "text/html; charset=UTF-16BE", wide("<p>"+payload+"</p>", true), payload, true},
+		{"UTF-16 by its mark", "text/html", "\xff\xfe" + wide("<p>"+payload+"</p>", false), payload, true},
+		{"UTF-16, escaped", "text/html; charset=utf-16le", wide("<p>&lt;img src=x onerror=alert(1)&gt;</p>", false), payload, false},
+		{"another alphabet, undeclared", "text/html", "<img alt=\"" + shift + "\"><p>", shift, true},
+		{"another alphabet, declared", "text/html; charset=iso-2022-jp", "<p>" + shift, shift, true},
+		{"another alphabet in UTF-8", "text/html; charset=utf-8", "<p>" + shift, shift, false},
+		{"a terminal's colour", "text/html", "<p>\x1b[31mred", "\x1b[31mred", false},
+		{"the page's own Japanese", "text/html; charset=iso-2022-jp", "<p>\x1b$B$3$s\x1b(B", "lamps and more", false},
+		{"broken UTF-8 before", "text/html; charset=utf-8", "<p>\xe3\x81" + payload, payload, true},
+		{"broken UTF-8 inside", "text/html; charset=utf-8", "<p><img src=x onerror=alert(1)//\xff>", "<img src=x onerror=alert(1)//\xff>", true},
+		{"a long attribute", "text/html; charset=utf-8", "<p title=\"" + strings.Repeat("a", 60_000) + "\">" + payload, payload, true},
+	} {
+		if d := held(t, c.contentType, c.body, inputs(c.input)); (d.Verdict != gatehouse.Pass) != c.refused {
+			t.Errorf("%s: %v by %q", c.name, d.Verdict, d.Rule)
+		}
 	}
 }
 

@@ -237,7 +237,17 @@ func exposedRung(c *config.Config, _ *Gate) (requestCheck, error) {
 	if err != nil {
 		return nil, err
 	}
-	return func(t *transit) gatehouse.Decision { return rung.Check(t.r) }, nil
+	return func(t *transit) gatehouse.Decision {
+		if d := rung.Check(t.r); d.Verdict != gatehouse.Pass {
+			return d
+		}
+		for _, f := range exposed.InURL(t.r) {
+			if !f.Lesser {
+				return gatehouse.Denied(f.Rule, f.Place, "%s", f.Evidence)
+			}
+		}
+		return gatehouse.Passed()
+	}, nil
 }
 
 // exposedAnswerRung closes what only its answer tells.

@@ -222,3 +222,15 @@ func TestStream_OfJSONLines_IsNotHeld(t *testing.T) {
 		next <- struct{}{}
 	}
 }
+
+func TestExposed_TokensInURLs_AreTold(t *testing.T) {
+	g := newGate(t, hello)
+	a := g.get("/orders?access_token=8f3a9c1d7e5b2046af90c3d18e7b6a25&page=2")
+	events := g.told(a.Header.Get(RequestIDHeader))
+	if a.StatusCode != 200 || len(events) != 1 || events[0].Rule != "token-in-url" || events[0].Outcome != gatehouse.Observed || strings.Contains(fmt.Sprint(events[0]), "8f3a9c1d") {
+		t.Errorf("%s %+v", a.Status, events)
+	}
+	if a := g.get("/orders?page=2&q=token"); len(g.told(a.Header.Get(RequestIDHeader))) != 0 {
+		t.Error("an ordinary query is told")
+	}
+}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/gatehousehq/gatehouse"
@@ -101,6 +102,14 @@ func protocolRules() map[string]gatehouse.Mode {
 	}
 }
 
+// inURLRules are findings for the application's makers: refusing would not take the
+// secret out of anybody's history.
+func inURLRules() map[string]gatehouse.Mode {
+	return map[string]gatehouse.Mode{
+		exposed.RuleSessionInURL: gatehouse.Observe, exposed.RuleTokenInURL: gatehouse.Observe, exposed.RulePasswordInURL: gatehouse.Observe,
+	}
+}
+
 // requestRungs stand between a parsed head and the backend.
 func requestRungs() []requestRung {
 	return []requestRung{
@@ -133,6 +142,8 @@ func requestRungs() []requestRung {
 			name:  exposed.Rung,
 			stops: "version control, settings, backups and debug endpoints that nobody outside should see",
 			why:   "by the path alone, before anything is read",
+			rules: inURLRules(),
+			apart: slices.Sorted(maps.Keys(inURLRules())),
 			event: events.AuthzFail,
 		}, exposedRung},
 		{rung{
