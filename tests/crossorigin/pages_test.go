@@ -35,6 +35,7 @@ func pages() http.Handler {
 	mux.HandleFunc("/app/main.js", text("text/javascript", "import {x} from './chunk.js'; document.querySelector('app-root').textContent = x; fetch('api/orders').then((r) => r.json()).then((o) => { document.title = o.title; });"))
 	mux.HandleFunc("/app/chunk.js", text("text/javascript", "export const x = 'started';"))
 	mux.HandleFunc("/app/api/orders", text("application/json", `{"title":"loaded"}`))
+	mux.HandleFunc("/favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	const shown = "<!DOCTYPE html><title>x</title><script>parent.postMessage('shown', '*')</script>"
 	mux.HandleFunc("/widget", text("text/html", shown, "Content-Security-Policy", "frame-ancestors *"))
 	mux.HandleFunc("/widget-old", text("text/html", shown, "X-Frame-Options", "ALLOWALL"))
