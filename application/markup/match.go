@@ -76,27 +76,53 @@ func newMatcher(candidates []taint.Candidate) *matcher {
 }
 
 // suspicious reports whether a text has what code needs where it could run.
-func suspicious(v string) bool { return strings.ContainsAny(v, "<>\"'`=(:{;&\\") }
+func suspicious(v string) bool {
+	for i := range len(v) {
+		if signs[v[i]] {
+			return true
+		}
+	}
+	return false
+}
 
-// readings calls yield with an input as it came and as applications decode it.
+var signs = func() (t [256]bool) {
+	for _, c := range []byte("<>\"'`=(:{;&\\") {
+		t[c] = true
+	}
+	return t
+}()
+
+// readings calls yield with an input as it came and as applications decode it, where
+// any of that could be code.
 func readings(v string, yield func(string)) {
+	plain, encoded := suspicious(v), looksBase64(v)
+	if !plain && !encoded && strings.IndexByte(v, '%') < 0 {
+		return
+	}
 	yield(v)
-	seen := []string{v}
+	seen := make([]string, 1, 8)
+	seen[0] = v
 	one := func(s string, ok bool) {
 		if ok && !slices.Contains(seen, s) {
 			seen = append(seen, s)
 			yield(s)
 		}
 	}
-	if strings.ContainsAny(v, "'\"") { // a handler's code is escaped, and read unescaped
-		one(html.EscapeString(v), true)
+	if encoded {
+		one(decoded(v))
 	}
 	if strings.IndexByte(v, '%') >= 0 {
-		plain, err := url.PathUnescape(v)
-		one(plain, err == nil)
-		if again, err2 := url.PathUnescape(plain); err == nil && err2 == nil {
-			one(again, true)
+		once, err := url.PathUnescape(v)
+		one(once, err == nil)
+		if twice, err2 := url.PathUnescape(once); err == nil && err2 == nil {
+			one(twice, true)
 		}
+	}
+	if !plain {
+		return
+	}
+	if strings.ContainsAny(v, "'\"") { // a handler's code is escaped, and read unescaped
+		one(html.EscapeString(v), true)
 	}
 	if strings.IndexByte(v, '+') >= 0 {
 		one(strings.ReplaceAll(v, "+", " "), true)
@@ -104,21 +130,41 @@ func readings(v string, yield func(string)) {
 	if strings.IndexByte(v, '&') >= 0 {
 		one(html.UnescapeString(v), true)
 	}
-	if looksBase64(v) {
-		raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(v, "="))
-		if err != nil {
-			raw, err = base64.RawURLEncoding.DecodeString(strings.TrimRight(v, "="))
-		}
-		one(string(raw), err == nil)
-	}
 	if strings.IndexByte(v, '\\') >= 0 {
 		one(unescape(v), true)
 	}
+	low := strings.ToLower(v)
 	for _, filter := range filters {
-		if strings.Contains(strings.ToLower(v), filter) {
+		if strings.Contains(low, filter) {
 			one(remove(v, filter), true)
 		}
 	}
+}
+
+// decoded reads base64. Most that looks like it is the identifier of a session, and
+// decodes to no text.
+func decoded(v string) (string, bool) {
+	v = strings.TrimRight(v, "=")
+	raw, err := base64.RawStdEncoding.DecodeString(v)
+	if err != nil {
+		raw, err = base64.RawURLEncoding.DecodeString(v)
+	}
+	if err != nil {
+		return "", false
+	}
+	run, telling := 0, false
+	for _, c := range raw {
+		if c < ' ' && !isSpace(c) || c >= 0x7f {
+			run, telling = 0, false
+			continue
+		}
+		run++
+		telling = telling || signs[c]
+		if run >= shortest && telling {
+			return string(raw), true
+		}
+	}
+	return "", false
 }
 
 // filters are what applications take out of inputs, once, to be safe.
