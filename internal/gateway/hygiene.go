@@ -25,7 +25,7 @@ func withoutOwnCookies(h http.Header) {
 	lines := h["Cookie"]
 	left := lines[:0]
 	for _, line := range lines {
-		if strings.Contains(strings.ToLower(line), "gate-") {
+		if mayNameOwn(line) {
 			if line = withoutOwn(line); line == "" {
 				continue
 			}
@@ -36,6 +36,20 @@ func withoutOwnCookies(h http.Header) {
 		delete(h, "Cookie")
 	} else {
 		h["Cookie"] = left
+	}
+}
+
+// mayNameOwn reports whether a line of cookies holds the beginning of the gate's names,
+// in any case.
+func mayNameOwn(line string) bool {
+	for at := 0; ; {
+		i := strings.IndexByte(line[at:], '-')
+		if i < 0 {
+			return false
+		}
+		if at += i + 1; at >= len("gate-") && strings.EqualFold(line[at-len("gate-"):at], "gate-") {
+			return true
+		}
 	}
 }
 
