@@ -125,6 +125,19 @@ unpack_mediawiki() {
   if [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER:-}" ]; then chown -R "$SUDO_USER:" "$(cache_home)"; fi
 }
 
+# The HTTP Observatory's analysers are a package of npm's, which Debian's nodejs comes
+# without: they are fetched where npm is, and what needs them is skipped elsewhere. Its
+# install script downloads lists that the tests do without.
+observatory="$(cache_home)/observatory"
+fetch_observatory() {
+  [ -d "$observatory/node_modules/@mdn/mdn-http-observatory" ] && return
+  command -v npm >/dev/null || return 0
+  echo "setup: fetches @mdn/mdn-http-observatory: the scores of tests/observatory"
+  mkdir -p "$observatory"
+  timeout 120 npm install --ignore-scripts --no-audit --no-fund --loglevel=error --prefix "$observatory" @mdn/mdn-http-observatory@1.4.8 >/dev/null 2>&1 ||
+    echo "setup: npm could not fetch it; tests/observatory is skipped" >&2
+}
+
 missing_lines() {
   local program packages purpose
   while IFS='|' read -r program packages purpose; do
@@ -162,6 +175,7 @@ main() {
       unpack_mediawiki || { echo "setup: MediaWiki could not be downloaded: run 'apt-get update' as root once" >&2; still=1; }
     fi
   fi
+  [ "${1:-}" = --check ] || fetch_observatory
   if [ $still = 1 ] && [ "${1:-}" != --check ]; then
     if ! command -v apt-get >/dev/null; then echo "setup: this is no Debian: install these with your own package manager" >&2
     elif ! can_install; then echo "setup: to install them, run: sudo $(cd "$(dirname "$0")" && pwd)/setup.sh" >&2; fi

@@ -15,7 +15,7 @@ import (
 
 // What the issue asks of Gatehouse.
 const (
-	askedRatio    = 1.5 // of the plain Go proxy's CPU
+	askedRatio    = 1.5  // of the plain Go proxy's CPU
 	askedIdleMore = 25.0 // MB beyond the plain Go proxy's
 )
 

@@ -30,16 +30,20 @@ func page(coding string) http.Handler {
 	})
 }
 
-func encoded(coding, text string) string {
-	var b strings.Builder
-	e := encoders[coding](&b)
-	io.WriteString(e, text)
-	e.Close()
-	return b.String()
+// encoded applies codings in the order in which they are named.
+func encoded(codings, text string) string {
+	for _, coding := range strings.Split(codings, ", ") {
+		var b strings.Builder
+		e := encoders[coding](&b)
+		io.WriteString(e, text)
+		e.Close()
+		text = b.String()
+	}
+	return text
 }
 
 func TestMarkup_InTheBeginning_IsRefusedAndExplained(t *testing.T) {
-	for _, coding := range []string{"", "gzip", "br"} {
+	for _, coding := range []string{"", "gzip", "br", "gzip, gzip", "br, zstd, gzip"} {
 		g := newGate(t, page(coding))
 		a := g.get("/search?q=" + url.QueryEscape(crossSite))
 		if a.StatusCode != http.StatusForbidden || strings.Contains(a.text, "<p>text") || a.Header.Get("ETag") != "" {
@@ -232,5 +236,17 @@ func TestExposed_TokensInURLs_AreTold(t *testing.T) {
 	}
 	if a := g.get("/orders?page=2&q=token"); len(g.told(a.Header.Get(RequestIDHeader))) != 0 {
 		t.Error("an ordinary query is told")
+	}
+}
+
+// TestMarkup_AttributeOfTenMegabytes is bounded work and memory, and hides nothing.
+func TestMarkup_AttributeOfTenMegabytes_HidesNothing(t *testing.T) {
+	g := newGate(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<!DOCTYPE html><p title="%s">%s`, strings.Repeat("a b", 10<<20/3), r.FormValue("q"))
+	}))
+	a := g.get("/search?q=" + url.QueryEscape(crossSite))
+	if a.StatusCode != 200 || strings.Contains(a.text, "<svg") || len(a.text) < 10<<20-100 {
+		t.Errorf("%s, %d bytes", a.Status, len(a.text))
 	}
 }
