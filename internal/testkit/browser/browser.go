@@ -153,7 +153,7 @@ func (b *Browser) Protocols() map[string]int {
 }
 
 // actionTimeout bounds what a page may take for one step, with both cores busy.
-const actionTimeout = 40 * time.Second
+const actionTimeout = 60 * time.Second
 
 // Do does the steps of something that a person does, within actionTimeout.
 func (b *Browser) Do(t testing.TB, what string, steps ...chromedp.Action) {
@@ -178,17 +178,45 @@ func (b *Browser) where() string {
 	return url + "\n" + text
 }
 
+// pressTimeout bounds the wait for the page that a press should bring, before
+// Submit asks whether the press reached its element at all.
+const pressTimeout = 12 * time.Second
+
 // Submit presses what sends a form or follows a link, and waits for the next
-// page to have loaded.
+// page to have loaded. A press that never reached its element, because the
+// page moved under the pointer while both cores were busy, is made again, as a
+// person would.
 func Submit(selector string) chromedp.Action {
 	return chromedp.ActionFunc(func(ctx context.Context) error {
-		// What loads late moves what is under the pointer.
-		if err := chromedp.Run(ctx, chromedp.Poll(`document.readyState === "complete"`, nil)); err != nil {
-			return err
+		for {
+			err := press(ctx, selector)
+			if err == nil || ctx.Err() != nil {
+				return err
+			}
+			var lost bool
+			if chromedp.Run(ctx, chromedp.Evaluate(`window.gatehousePressed === false`, &lost)) != nil || !lost {
+				return err
+			}
 		}
-		_, err := chromedp.RunResponse(ctx, chromedp.Click(selector, chromedp.ByQuery))
-		return err
 	})
+}
+
+// press is one try of Submit.
+func press(ctx context.Context, selector string) error {
+	ctx, cancel := context.WithTimeout(ctx, pressTimeout)
+	defer cancel()
+	watch := fmt.Sprintf(`{
+		window.gatehousePressed = false;
+		document.querySelector(%q).addEventListener("click", () => { window.gatehousePressed = true; }, {capture: true, once: true});
+	}`, selector)
+	// What loads late moves what is under the pointer.
+	err := chromedp.Run(ctx, chromedp.Poll(`document.readyState === "complete"`, nil),
+		chromedp.WaitVisible(selector, chromedp.ByQuery), chromedp.Evaluate(watch, nil))
+	if err != nil {
+		return err
+	}
+	_, err = chromedp.RunResponse(ctx, chromedp.Click(selector, chromedp.ByQuery))
+	return err
 }
 
 // Fill puts text into a field at once, as pasting does.
