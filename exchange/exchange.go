@@ -59,6 +59,8 @@ type Exchange struct {
 
 	suspected candidates
 	refusal   atomic.Pointer[gatehouse.Decision]
+	// held are the hashes of its specific values; the Backend's lock guards it.
+	held []uint64
 }
 
 // Traceparent is the header that the backend gets (W3C Trace Context, version
