@@ -65,18 +65,28 @@ type Ruling struct {
 	Request string
 	// By is the exchange that caused the statement, as far as known.
 	By exchange.Attribution
+	// Again is set where the values bound to the statement must be judged too:
+	// it has a function in it that executes text.
+	Again bool
+	// MaxRows is how many rows the application may be given; zero means any
+	// number. One more ends the session with an error, and the database undoes
+	// what its transaction did.
+	MaxRows int64
 	// Tag is the judge's own, given back with the outcome.
 	Tag any
 }
 
 // An Outcome is how a statement ended that was let pass.
 type Outcome struct {
-	// Verb is the first word of the server's command tag, such as SELECT.
+	// Verb is the first word of the server's command tag, such as SELECT; empty
+	// where the statement failed.
 	Verb string
-	// Rows are those that it returned or changed.
+	// Rows are those that it returned, changed or copied.
 	Rows int64
 	// Failed is set where the server answered with an error.
 	Failed bool
+	// Cut is set where Ruling.MaxRows ended the session.
+	Cut bool
 }
 
 // A Judge decides about statements. Its methods are called concurrently, and
@@ -88,13 +98,29 @@ type Judge interface {
 	// Attribute says which exchange values are bound for. It is asked in place
 	// of Judge where a known statement is run again with other values.
 	Attribute(a Account, st Statement) exchange.Attribution
-	// Watching reports whether anybody wants to know which rows are read.
-	Watching() bool
-	// Row notes the values of one row that was read, by the names of its
-	// columns. Both are only valid during the call.
-	Row(by exchange.Attribution, column, value string)
-	// Ended tells how a statement ended.
+	// Ended tells how a statement ended that was let pass.
 	Ended(ctx context.Context, a Account, r Ruling, o Outcome)
-	// Refused records what the gate itself refuses: see the rules.
-	Refused(ctx context.Context, a Account, client netip.Addr, d gatehouse.Decision)
+	// Refused records what the gate itself refuses: see the rules. It reports
+	// whether the refusal stands; where the rung observes, it does not.
+	Refused(ctx context.Context, a Account, client netip.Addr, d gatehouse.Decision) bool
+}
+
+// A Column says where the values of a result's column are from.
+type Column struct {
+	// Label is its name in the result.
+	Label string
+	// Table and Name are the table's and the column's own, such as
+	// "public.orders" and "user_id". Both are empty for an expression, and while
+	// the gate has not learned the table's names yet.
+	Table, Name string
+}
+
+// Rows is who wants to know what is read. Its methods are called concurrently.
+type Rows interface {
+	// Watching reports whether rows are wanted just now.
+	Watching() bool
+	// Row notes one row that was read: the text of each value, by column. NULL,
+	// and what has no short text, is nil. Both slices are only valid during the
+	// call.
+	Row(by exchange.Attribution, columns []Column, values [][]byte)
 }

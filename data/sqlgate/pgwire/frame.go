@@ -130,13 +130,3 @@ func (s *stream) replace(length int, text []byte) error {
 	s.passRest()
 	return err
 }
-
-// cstring cuts the text up to the first NUL.
-func cstring(b []byte) (text, rest []byte, ok bool) {
-	for i, c := range b {
-		if c == 0 {
-			return b[:i], b[i+1:], true
-		}
-	}
-	return nil, b, false
-}
