@@ -90,8 +90,8 @@ type scratch struct {
 // not changed.
 func (p *Policy) Judge(st taint.Statement) *Judgement {
 	a := p.account(st.Account, st.Lexer.Dialect)
-	if st.Params == nil && !st.Lexer.Backslash {
-		if j := a.texts.get(st.SQL); j != nil {
+	if !st.Lexer.Backslash {
+		if j := a.texts.get(st.SQL); j != nil && (!j.Again || st.Params == nil) {
 			return j
 		}
 	}
@@ -114,15 +114,16 @@ func (s *scratch) release() {
 
 // read judges a statement whose text is not known.
 func (a *account) read(s *scratch, st taint.Statement) *Judgement {
-	var whole bool
-	s.tokens, whole = st.Lexer.Lex(st.SQL, s.tokens[:0])
-	literals := s.skeletonOf(st.SQL)
+	var complete bool
+	s.tokens, complete = st.Lexer.Lex(st.SQL, s.tokens[:0])
+	literals, broken := s.skeletonOf(st.SQL)
+	whole := complete && !broken
 	if whole && len(s.skeleton) <= longestCached {
 		if j := a.skeletons.getBytes(s.skeleton); j != nil && (!j.Again || st.Params == nil) {
 			return j
 		}
 	}
-	o := outline.OfTokens(st.Lexer, st.SQL, s.tokens, whole)
+	o := outline.OfTokens(st.Lexer, st.SQL, s.tokens, complete)
 	j := a.judge(o, st.Params)
 	switch {
 	case !whole || o.Bound && st.Params != nil:
@@ -140,8 +141,8 @@ func (a *account) read(s *scratch, st taint.Statement) *Judgement {
 // skeletonOf writes the text without what literals say and without comments.
 // Literals become a byte that stands in no statement outside a literal (NUL
 // ends what the server reads), and lists of them become one. It reports whether
-// there are literals.
-func (s *scratch) skeletonOf(sql string) (literals bool) {
+// there are literals, and whether there is what the server's lexer refuses.
+func (s *scratch) skeletonOf(sql string) (literals, broken bool) {
 	s.skeleton = s.skeleton[:0]
 	from := 0
 	last := byte(0) // the literal that the skeleton ends in, and its list
@@ -153,6 +154,8 @@ func (s *scratch) skeletonOf(sql string) (literals bool) {
 		case taint.Number:
 			mark = 'n'
 		case taint.Line, taint.Block:
+		case taint.Open, taint.Stray:
+			return literals, true
 		default:
 			continue
 		}
@@ -172,5 +175,5 @@ func (s *scratch) skeletonOf(sql string) (literals bool) {
 		}
 	}
 	s.skeleton = append(s.skeleton, sql[from:]...)
-	return literals
+	return literals, false
 }
