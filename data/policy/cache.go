@@ -9,13 +9,26 @@ import (
 )
 
 const (
-	// cacheBytes bounds the text that half of a cache keeps.
-	cacheBytes = 1 << 20
+	// cacheBytes bounds what half of a cache keeps, about: an account has two.
+	cacheBytes = 2 << 20
 	// longestCached is the longest text that is kept.
 	longestCached = 16 << 10
-	// overhead is what an entry is taken for beside its text.
-	overhead = 128
+	// overhead is what an entry is taken for beside its text and its names.
+	overhead = 768
 )
+
+// weight is about what keeping a judgement costs.
+func (j *Judgement) weight(text string) int {
+	w := len(text) + overhead
+	for i := range j.Outline.Statements {
+		st := &j.Outline.Statements[i]
+		w += 256 + 64*len(st.Functions)
+		for _, t := range st.Tables {
+			w += 128 + 32*(len(t.Inserted)+len(t.Updated))
+		}
+	}
+	return w
+}
 
 // A cache keeps judgements by text. It compares texts whole: nobody can make a
 // statement pass for another. Of the two halves the older is thrown away when
@@ -57,13 +70,14 @@ func (c *cache) getBytes(text []byte) *Judgement {
 }
 
 func (c *cache) put(text string, j *Judgement) {
-	if len(text) > longestCached {
+	w := j.weight(text)
+	if len(text) > longestCached || w > cacheBytes/16 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.bytes += len(text) + overhead; c.bytes > cacheBytes || c.young == nil {
-		c.young, c.old, c.bytes = make(map[string]*Judgement), c.young, len(text)+overhead
+	if c.bytes += w; c.bytes > cacheBytes || c.young == nil {
+		c.young, c.old, c.bytes = make(map[string]*Judgement), c.young, w
 	}
 	c.young[strings.Clone(text)] = j // of a text that is the caller's
 }

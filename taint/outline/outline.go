@@ -159,7 +159,8 @@ type Statement struct {
 	Unsure string
 }
 
-// An Outline is what a text with one statement, or several, does.
+// An Outline is what a text with one statement, or several, does. It holds
+// nothing of the text itself.
 type Outline struct {
 	Statements []Statement
 	// Literal is set where another literal in the text could have made another
