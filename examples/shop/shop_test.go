@@ -295,7 +295,7 @@ func TestNew_SecondTime_KeepsWhatIsThere(t *testing.T) {
 		if err := s.one(t.Context(), "SELECT count(*) FROM orders", nil, &orders); err != nil || orders != 6+i {
 			t.Errorf("%d orders, %v", orders, err)
 		}
-		if _, err := s.run(t.Context(), "INSERT INTO orders (user_id, status, name, street, city, day) VALUES (2, 'sent', '', '', '', '')"); err != nil {
+		if err := s.run(t.Context(), "INSERT INTO orders (user_id, status, name, street, city, day) VALUES (2, 'sent', '', '', '', '')"); err != nil {
 			t.Error(err)
 		}
 		if err := s.Close(); err != nil {
