@@ -78,7 +78,13 @@ func (s *Shop) apiSignIn(w http.ResponseWriter, r *http.Request, v *visit) error
 
 func (s *Shop) apiProducts(w http.ResponseWriter, r *http.Request, _ *visit) error {
 	// Hole: SQL injection by category and by sort, as on the pages.
-	statement := searchStatement(r.URL.Query().Get("category")) + " ORDER BY " + sorting(r)
+	statement := searchStatement(r.URL.Query().Get("category"))
+	if maker := r.URL.Query().Get("maker"); maker != "" {
+		// Hole: SQL injection in LIKE. The percent sign had to be inside the
+		// quotes, so the rest went there too.
+		statement += " AND maker LIKE '" + maker + "%'"
+	}
+	statement += " ORDER BY " + sorting(r)
 	found, err := s.products(r.Context(), statement, "%"+strings.TrimSpace(r.URL.Query().Get("q"))+"%")
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/gatehousehq/gatehouse/examples/shop"
 )
 
 // Kind says what a case is.
@@ -74,11 +76,16 @@ type Result struct {
 	Words string
 }
 
-// All gives every case, attacks first, each time in the same order.
-func All() []Case {
+// All gives every case for a shop on the engine, attacks first, each time in
+// the same order. What works on SQLite works on PostgreSQL as well, word by word.
+func All(engine shop.Engine) []Case {
+	var only []Case
+	if engine == shop.PostgreSQL {
+		only = injectionsPostgreSQL()
+	}
 	var all []Case
 	for _, group := range [][]Case{
-		injections(), scripts(), ownership(), signIns(), disclosures(), crossSite(),
+		injections(), only, scripts(), ownership(), signIns(), disclosures(), crossSite(),
 		browsing(), buying(), accounts(), programs(),
 	} {
 		for _, c := range group {
