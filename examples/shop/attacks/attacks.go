@@ -40,6 +40,9 @@ type Case struct {
 	// Stops are the rungs that are meant to stop the attack, some of which
 	// may not be built yet.
 	Stops []string
+	// Superuser: the attack has its effect only where the shop's account of the
+	// database is a superuser's.
+	Superuser bool
 	// Run does it. An error means that it could not be tried at all.
 	Run func(context.Context, *Target) (Result, error)
 }

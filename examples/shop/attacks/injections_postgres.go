@@ -14,10 +14,10 @@ func injectionsPostgreSQL() []Case {
 	guard := []string{"data/guard", "application/rules"}
 	andPolicy := append([]string{"data/policy"}, guard...)
 	return []Case{
-		{ID: "sqli-program", Title: "Run a program on the database's machine", Class: sqlInjection, Stops: andPolicy,
+		{ID: "sqli-program", Title: "Run a program on the database's machine", Class: sqlInjection, Stops: andPolicy, Superuser: true,
 			Try: `curl {base}/reviews/helpful --data-urlencode "review=0; COPY reviews (product_id,user_id,author,stars,body,day) FROM PROGRAM 'echo 22,1,sh,5,\$((41+1)),today' (FORMAT csv)"  and look at {base}/products/22`,
 			Run: runProgram},
-		{ID: "sqli-file", Title: "Read a file of the database's machine", Class: sqlInjection, Stops: andPolicy,
+		{ID: "sqli-file", Title: "Read a file of the database's machine", Class: sqlInjection, Stops: andPolicy, Superuser: true,
 			Try: "{base}/search?q=zz&category=' UNION SELECT 0,'teapot',pg_read_file('pg_hba.conf'),'','',0,0,'','' --", Run: readFile},
 		{ID: "sqli-sleep", Title: "Guess a password hash by how long an answer takes", Class: sqlInjection, Stops: andPolicy,
 			Try: "{base}/api/products/7 AND (SELECT count(pg_sleep(3)) FROM users WHERE id=1 AND password < '8') >= 0", Run: blindByTime},
