@@ -1,6 +1,7 @@
 package throwaway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -103,10 +104,30 @@ func makeFolder(parent string, as *account) (string, error) {
 	if err == nil && parent != "" {
 		err = os.Chmod(parent, 0o711) // through, but not a look at what is in it
 	}
+	if err == nil {
+		err = passable(filepath.Dir(folder))
+	}
 	if err != nil {
 		return "", errors.Join(err, os.RemoveAll(folder))
 	}
 	return folder, nil
+}
+
+// passable reports a folder on the way to this one that only its owner can
+// enter.
+func passable(folder string) error {
+	for {
+		info, err := os.Stat(folder)
+		switch {
+		case err != nil:
+			return err
+		case info.Mode()&0o001 == 0:
+			return fmt.Errorf("root may not run it, and another account cannot enter %s: set TMPDIR to a folder that it can", folder)
+		case folder == filepath.Dir(folder):
+			return nil
+		}
+		folder = filepath.Dir(folder)
+	}
 }
 
 func start(ctx context.Context, o Options, folder string, as *account) (*Server, error) {
@@ -137,7 +158,7 @@ func initialise(ctx context.Context, o Options, folder string, as *account) erro
 	}
 	init := command(ctx, folder, as, o.InitDB, args...)
 	if said, err := init.CombinedOutput(); err != nil {
-		return fmt.Errorf("running initdb: %w: %s", err, said)
+		return fmt.Errorf("running initdb: %w: %s", err, bytes.TrimSpace(said))
 	}
 	return nil
 }

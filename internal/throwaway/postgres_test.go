@@ -109,6 +109,30 @@ func TestStart_Interrupted_LeavesNothing(t *testing.T) {
 	}
 }
 
+// The server's account has to get to its folder where root starts it.
+func TestStart_FolderThatOnlyRootEnters_IsNamed(t *testing.T) {
+	need(t)
+	if os.Geteuid() != 0 {
+		t.Skip("only root starts a server as another account")
+	}
+	dir := parent(t)
+	inner := filepath.Join(dir, "inner")
+	if err := os.Mkdir(inner, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s, err := throwaway.Start(t.Context(), throwaway.Options{Parent: inner})
+	if err == nil {
+		err = s.Close()
+		t.Error("it started")
+	}
+	if !strings.Contains(err.Error(), dir+": set TMPDIR") {
+		t.Errorf("got %v", err)
+	}
+	if err := os.Remove(inner); err != nil {
+		t.Error(err) // something was left in it
+	}
+}
+
 func TestStart_ProgramThatIsNone_LeavesNothing(t *testing.T) {
 	need(t)
 	dir := parent(t)
