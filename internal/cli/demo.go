@@ -81,7 +81,9 @@ func (d *demo) stop() error {
 	d.cancel()
 	var errs []error
 	for ; d.running > 0; d.running-- {
-		errs = append(errs, <-d.failed)
+		if err := <-d.failed; !errors.Is(err, context.Canceled) { // that it was told to end is no failure
+			errs = append(errs, err)
+		}
 	}
 	for _, closer := range slices.Backward(d.closers) {
 		errs = append(errs, closer())

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -159,6 +160,8 @@ func (d *demo) openGate(c demoCommand, g *globals, behind *url.URL, state string
 	return nil
 }
 
+var errEndedEarly = errors.New("a part of the demo ended before all of it ran")
+
 // runGate runs the gate, and makes a client that trusts it.
 func (d *demo) runGate(ctx context.Context, state string) (err error) {
 	ready := make(chan string, 1)
@@ -168,6 +171,7 @@ func (d *demo) runGate(ctx context.Context, state string) (err error) {
 		d.protected, err = url.Parse(address + "/")
 	case err = <-d.failed:
 		d.running--
+		err = cmp.Or(err, context.Cause(ctx), errEndedEarly)
 	}
 	if err != nil {
 		return err
