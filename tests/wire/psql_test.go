@@ -1,20 +1,29 @@
 package wire
 
 import (
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/gatehousehq/gatehouse/internal/testkit"
 )
 
-// client is a program that speaks to the target. It runs in a folder of its own.
+// clientWithin is far more than a client's job takes, even of a gigabyte.
+const clientWithin = 2 * time.Minute
+
+// client is a program that speaks to the target. It runs in a folder of its own,
+// and is killed if it does not end.
 func (t target) client(tb testing.TB, program string, args ...string) *exec.Cmd {
 	tb.Helper()
-	cmd := exec.CommandContext(tb.Context(), program, args...)
+	ctx, cancel := context.WithTimeout(tb.Context(), clientWithin)
+	tb.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.WaitDelay = time.Second
 	cmd.Dir = tb.TempDir()
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "TZ=UTC", "PSQLRC=/dev/null", "PSQL_HISTORY=/dev/null"}, t.env()...)
 	return cmd

@@ -81,11 +81,9 @@ with psycopg.connect("", autocommit=True, row_factory=dict_row) as c:
         n.itersize = 9
         n.execute("select id from orders where id > %s order by id", (10,))
         say("named", sum(1 for _ in n))
+    c.add_notify_handler(lambda note: say("notification", note.channel, note.payload, note.pid == c.info.backend_pid))
     c.execute("listen news")
     c.execute("notify news, 'hello'")
-    for note in c.notifies():
-        say("notification", note.channel, note.payload, note.pid == c.info.backend_pid)
-        break
     say("server", c.info.server_version, c.info.encoding, c.info.parameter_status("TimeZone"))
 
 
