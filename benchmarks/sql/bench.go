@@ -22,7 +22,7 @@ import (
 const (
 	database = "postgres"
 	account  = postgres.User
-	password = "what the benchmark's application knows"
+	password = "benchmark"
 )
 
 // A bench is what all peers share: a folder, and a server with pgbench's tables.
@@ -30,6 +30,8 @@ type bench struct {
 	dir    string
 	self   string
 	server *postgres.Server
+	// profile is where the gate shows its profiles; nowhere if empty.
+	profile string
 }
 
 func newBench(ctx context.Context, scale int) (_ *bench, err error) {
@@ -78,7 +80,7 @@ func connection(host, port string) []string {
 
 // environment keeps what the caller has set for other servers away.
 func (b *bench) environment() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGPASSWORD=" + password, "PGSSLMODE=disable", "PGGSSENCMODE=disable"}
+	return []string{"PGPASSWORD=" + password, "PGSSLMODE=disable", "PGGSSENCMODE=disable", "LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 }
 
 // execute runs statements past all proxies.

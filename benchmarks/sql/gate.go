@@ -9,7 +9,11 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"os"
+	"os/signal"
 	"strings"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/data/guard"
@@ -27,7 +31,7 @@ func serveGate(args []string) error {
 	flags := flag.NewFlagSet("gate", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:6432", "where applications connect")
 	upstream := flags.String("upstream", "127.0.0.1:5432", "the server")
-	inputs := flags.Int("inputs", 0, "how many inputs of 40 bytes are in flight all the time")
+	inputs := flags.Int("inputs", 0, "how many inputs of 40 bytes are in flight from SIGUSR1 on")
 	profile := flags.String("pprof", "", "where net/http/pprof listens; nowhere if empty")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -36,12 +40,19 @@ func serveGate(args []string) error {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 		go http.ListenAndServe(*profile, mux)
 	}
 	judge, err := newJudge(*inputs)
 	if err != nil {
 		return err
 	}
+	begin := make(chan os.Signal, 1)
+	signal.Notify(begin, syscall.SIGUSR1)
+	go func() {
+		<-begin
+		judge.flying.Store(true)
+	}()
 	gate, err := pgwire.New(pgwire.Options{
 		Name: "bench", Judge: judge,
 		Clients: []pgwire.Client{{
@@ -63,6 +74,8 @@ func serveGate(args []string) error {
 // and the policies of accounts.
 type judge struct {
 	guard *guard.Protection
+	// flying is set while inputs are in flight: not while the guard learns.
+	flying atomic.Bool
 }
 
 type discard struct{}
@@ -81,8 +94,14 @@ func newJudge(inputs int) (*judge, error) {
 		text := fmt.Sprintf("input %d of somebody, it's ordinary text; ", i)
 		candidates[i] = taint.Candidate{Value: strings.Repeat(text, 2)[:40], Exchange: "another"}
 	}
-	p, err := guard.New(guard.Options{Guard: g, Recorder: discard{}, Inputs: func() []taint.Candidate { return candidates }})
-	return &judge{guard: p}, err
+	j := &judge{}
+	j.guard, err = guard.New(guard.Options{Guard: g, Recorder: discard{}, Inputs: func() []taint.Candidate {
+		if !j.flying.Load() {
+			return nil
+		}
+		return candidates
+	}})
+	return j, err
 }
 
 func (j *judge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Statement) sqlgate.Ruling {

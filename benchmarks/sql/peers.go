@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/gatehousehq/gatehouse/benchmarks/measure"
 )
@@ -19,6 +20,8 @@ type peer struct {
 	// command writes what configuration it needs into dir and gives the
 	// command's arguments, for one that listens at addr. Nil: there is no proxy.
 	command func(b *bench, dir, addr string) ([]string, error)
+	// begin has requests come, once the peer knows the application's statements.
+	begin func(*proxy) error
 	// simpleOnly is set where prepared statements do not work through it.
 	simpleOnly bool
 	program    string
@@ -53,8 +56,9 @@ func peers() []peer {
 				return nil
 			},
 			command: func(b *bench, _, addr string) ([]string, error) {
-				return []string{"gate", "-listen", addr, "-upstream", b.server.Addr(), "-inputs", "64"}, nil
+				return []string{"gate", "-listen", addr, "-upstream", b.server.Addr(), "-inputs", "64", "-pprof", b.profile}, nil
 			},
+			begin: func(p *proxy) error { return syscall.Kill(p.pid(), syscall.SIGUSR1) },
 		},
 	}
 }
