@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"flag"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
 	"os"
 	"os/signal"
-	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -91,8 +89,7 @@ func newJudge(inputs int) (*judge, error) {
 	}
 	candidates := make([]taint.Candidate, inputs)
 	for i := range candidates {
-		text := fmt.Sprintf("input %d of somebody, it's ordinary text; ", i)
-		candidates[i] = taint.Candidate{Value: strings.Repeat(text, 2)[:40], Exchange: "another"}
+		candidates[i] = taint.Candidate{Value: input(i), Exchange: "another"}
 	}
 	j := &judge{}
 	j.guard, err = guard.New(guard.Options{Guard: g, Recorder: discard{}, Inputs: func() []taint.Candidate {
@@ -105,13 +102,13 @@ func newJudge(inputs int) (*judge, error) {
 }
 
 func (j *judge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Statement) sqlgate.Ruling {
-	found := j.guard.Check(nil, taint.Statement{
+	found := j.guard.Check(exchange.Attribution{}, taint.Statement{
 		Account: a.Name(), Lexer: taint.Lexer{Backslash: st.Backslash}, SQL: st.SQL, Params: st.Values,
 	}, guard.Modes{Unknown: gatehouse.Observe, Password: gatehouse.Observe})
 	if found.Decision.Verdict != gatehouse.Pass && !found.Foreign {
 		return sqlgate.Ruling{}
 	}
-	if err := j.guard.Passed(ctx, nil, events.About{}, "", found); err != nil {
+	if err := j.guard.Passed(ctx, events.About{}, "", found); err != nil {
 		return sqlgate.Ruling{}
 	}
 	return sqlgate.Ruling{Verdict: gatehouse.Pass}

@@ -70,7 +70,7 @@ func (t turn) cost() float64 { return float64(t.CPU.Nanoseconds()) / 1e3 / t.Sta
 type turns map[load]map[string][]turn
 
 // startAll starts the peers, and sends every statement of the loads once: the
-// guard learns them. Then it has requests come.
+// guard learns them. Then it has a request in flight.
 func (b *bench) startAll(ctx context.Context, found []peer, loads []load) (started map[string]*proxy, stop func(), err error) {
 	started = map[string]*proxy{}
 	stop = func() {
@@ -96,10 +96,8 @@ func (b *bench) startAll(ctx context.Context, found []peer, loads []load) (start
 				return nil, nil, fmt.Errorf("warming up %s: %w", p.name, err)
 			}
 		}
-		if p.begin != nil {
-			if err := p.begin(started[p.name]); err != nil {
-				return nil, nil, fmt.Errorf("having requests come to %s: %w", p.name, err)
-			}
+		if err := started[p.name].begin(p); err != nil {
+			return nil, nil, err
 		}
 	}
 	return started, stop, nil

@@ -44,7 +44,7 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long a turn is, in whole seconds; CPU is counted after the first of them")
 	flag.IntVar(&o.scale, "scale", 20, "pgbench's scale: 100,000 accounts each")
 	flag.StringVar(&o.cells, "loads", "", "which loads, separated by commas, such as select/simple/8; all where not given")
-	flag.StringVar(&o.only, "only", "", "names of what is measured, separated by commas; all where not given")
+	flag.StringVar(&o.only, "only", "", "names of what is measured, separated by commas; \"its SQL gate alone\" is measured only where it is named")
 	flag.Int64Var(&o.transfer, "transfer", 1<<30, "bytes of a result and of a COPY for the measure of memory")
 	flag.StringVar(&o.results, "results", "RESULTS.md", "the file to write the results into; none if empty")
 	flag.BoolVar(&o.short, "short", false, "a first look: one round, fewer loads, no memory, no file")
@@ -137,7 +137,7 @@ func (o *options) loads() ([]load, error) {
 func (b *bench) available(only string) (found []peer) {
 	names := strings.Split(only, ",")
 	for _, p := range peers() {
-		if only != "" && !slices.Contains(names, p.name) {
+		if only == "" && p.extra || only != "" && !slices.Contains(names, p.name) {
 			continue
 		}
 		if err := p.prepare(b, &p); err != nil {
