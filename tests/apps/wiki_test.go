@@ -2,17 +2,14 @@ package apps
 
 import (
 	"bytes"
-	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -33,50 +30,6 @@ UNION SELECT password FROM users; DROP TABLE students; /* */
 if (a < b && c > d) { system("cat /etc/passwd"); } ../../etc/passwd ${jndi:ldap://x}
 </pre>
 `
-
-// mediawiki installs MediaWiki as Debian packages it, on SQLite and PHP's own
-// server, and gives its address. origin is what the browser shows.
-func mediawiki(t *testing.T, address, origin string) {
-	t.Helper()
-	php := testkit.Need(t, "php")
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	code := filepath.Join(cache, "gatehouse", "mediawiki", "usr", "share", "mediawiki")
-	if _, err := os.Stat(filepath.Join(code, "index.php")); err != nil {
-		t.Skip("mediawiki is not installed: ./scripts/setup.sh installs it")
-	}
-	if out, err := exec.Command(php, "-r", "exit(extension_loaded('pdo_sqlite') && extension_loaded('intl') && extension_loaded('mbstring') && extension_loaded('gd') && extension_loaded('xml') ? 0 : 1);").CombinedOutput(); err != nil {
-		t.Skipf("php-sqlite3, php-intl, php-mbstring, php-gd or php-xml is not installed: ./scripts/setup.sh installs them %s", out)
-	}
-	dir := t.TempDir()
-	uploads := filepath.Join(dir, "uploads")
-	if err := os.Mkdir(uploads, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	testkit.Run(t, exec.Command(php, filepath.Join(code, "maintenance", "install.php"),
-		"--dbtype", "sqlite", "--dbpath", filepath.Join(dir, "data"), "--dbname", "wiki", "--pass", wikiPassword,
-		"--server", origin, "--scriptpath", "", "--confpath", dir, "--lang", "en", "--skins", "Vector", "Gatewiki", "Editor"))
-	settings, err := os.OpenFile(filepath.Join(dir, "LocalSettings.php"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fmt.Fprintf(settings, "\n$wgEnableUploads = true; $wgUploadDirectory = %q; $wgUploadPath = '/uploads';\n"+
-		"$wgUseImageMagick = false; $wgJobRunRate = 0; $wgEnableEmail = false; $wgUsePathInfo = false; $wgMainCacheType = CACHE_DB;\n", uploads)
-	if err := settings.Close(); err != nil {
-		t.Fatal(err)
-	}
-	router, err := filepath.Abs("testdata/router.php")
-	if err != nil {
-		t.Fatal(err)
-	}
-	serve := exec.Command(php, "-S", address, "-t", code, router)
-	serve.Env = append(os.Environ(), "WIKI_UPLOADS="+uploads,
-		"MW_CONFIG_FILE="+filepath.Join(dir, "LocalSettings.php"), "TMPDIR="+dir)
-	testkit.Start(t, serve)
-	testkit.WaitAccepting(t, address, 20*time.Second)
-}
 
 // picture is a PNG file with a text that looks like a script inside.
 func picture(t *testing.T) string {
