@@ -191,8 +191,13 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // WriteHeader sends the head. ReverseProxy sends a backend's informational
 // answers by it, which no response rung has seen, and empties the header after.
+// A backend's 100 Continue is not sent: it has the transport read the body, and
+// the first read has net/http send one. Which of the two came first was a
+// matter of luck, and where the read did, the client saw both.
 func (a *answer) WriteHeader(status int) {
 	switch {
+	case status == http.StatusContinue:
+		return
 	case status < 200 && status != http.StatusSwitchingProtocols:
 		cleanAnswer(a.Header())
 	case a.status == 0:
