@@ -205,7 +205,7 @@ func (a *attempt) sentFor(value string) (values []string, made string, ok bool) 
 		return []string{value}, strings.ToUpper(value), true
 	case "truncate":
 		keep, err := strconv.Atoi(strings.TrimPrefix(a.Way, "cut to "))
-		return []string{value}, value[:min(keep, len(value))], err == nil
+		return []string{value}, value, err == nil && len(value) <= keep
 	case "concat":
 		by, err := strconv.Unquote(strings.ReplaceAll(strings.TrimPrefix(a.Way, "join by "), "'", `"`))
 		if err != nil {
