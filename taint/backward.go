@@ -85,7 +85,7 @@ func (n *novelty) explainedBy(v string) bool {
 	v = v[:min(len(v), most)]
 	tokens := n.h.text.tokens
 	from, to := int(tokens[n.first].Start), int(tokens[n.last].End)
-	n.covered = append(n.covered[:0], make([]bool, to-from)...)
+	n.covered = n.covered[:0]
 	x := &n.h.scratch.index
 	for i := 0; i+gramSize <= len(v); {
 		best := 0
@@ -97,6 +97,9 @@ func (n *novelty) explainedBy(v string) bool {
 				continue
 			}
 			matched, end := align(v[i:], n.h.text.sql, place, false)
+			if !n.h.spend(matched) {
+				return false
+			}
 			if place < from {
 				if matched >= telling {
 					return false // v quotes such a statement from its beginning
@@ -105,6 +108,9 @@ func (n *novelty) explainedBy(v string) bool {
 			}
 			if matched < shortestRun || n.quoted(v, i, place) {
 				continue
+			}
+			if len(n.covered) == 0 {
+				n.covered = append(n.covered, make([]bool, to-from)...)
 			}
 			best = max(best, matched)
 			for j := place; j < min(end, to); j++ {
@@ -116,7 +122,7 @@ func (n *novelty) explainedBy(v string) bool {
 		}
 		i += max(best, 1)
 	}
-	return float64(n.explained(from)) >= novelShare*float64(n.code)
+	return len(n.covered) > 0 && n.h.spend(to-from) && float64(n.explained(from)) >= novelShare*float64(n.code)
 }
 
 // quoted reports whether v says before i what the statement says before place,
@@ -124,6 +130,7 @@ func (n *novelty) explainedBy(v string) bool {
 func (n *novelty) quoted(v string, i, place int) bool {
 	from := int(n.h.text.tokens[n.first].Start)
 	same := extended(v[:i], n.h.text.sql[:place], 256)
+	n.h.spend(same)
 	return same > place-from+telling
 }
 

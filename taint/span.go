@@ -33,6 +33,9 @@ type text struct {
 	tokens []Token
 	// account is whose names are known; nil knows none.
 	account *account
+	// steps counts the tokens that weigh went back over, which may be all that
+	// there are, for whoever pays.
+	steps int
 }
 
 // shortestCut is how much of an input's beginning must be found where an
@@ -209,6 +212,7 @@ func (t *text) isNumberList(first, last int) bool {
 		}
 	}
 	for i := first - 1; i >= 0; i-- {
+		t.steps++
 		switch {
 		case t.tokens[i].Class == Number || t.isPunct(i, ',') || t.isSign(i):
 		case t.isPunct(i, '['):
@@ -263,6 +267,7 @@ func (t *text) lists(first, last int) bool {
 // sorts reports whether token i stands in ORDER BY or GROUP BY.
 func (t *text) sorts(i int) bool {
 	for i--; i >= 0; i-- {
+		t.steps++
 		switch t.tokens[i].Class {
 		case Word:
 			if foldedEqual(t.textOf(i), "by") {

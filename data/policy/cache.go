@@ -9,13 +9,26 @@ import (
 )
 
 const (
-	// cacheBytes bounds the text that half of a cache keeps.
-	cacheBytes = 1 << 20
+	// cacheBytes bounds what half of a cache keeps, about: an account has two.
+	cacheBytes = 2 << 20
 	// longestCached is the longest text that is kept.
 	longestCached = 16 << 10
-	// overhead is what an entry is taken for beside its text.
-	overhead = 128
+	// overhead is what an entry is taken for beside its text and its names.
+	overhead = 768
 )
+
+// weight is about what keeping a judgement costs.
+func (j *Judgement) weight(text string) int {
+	w := len(text) + overhead
+	for i := range j.Outline.Statements {
+		st := &j.Outline.Statements[i]
+		w += 256 + 64*len(st.Functions)
+		for _, t := range st.Tables {
+			w += 128 + 32*(len(t.Inserted)+len(t.Updated))
+		}
+	}
+	return w
+}
 
 // A cache keeps judgements by text. It compares texts whole: nobody can make a
 // statement pass for another. Of the two halves the older is thrown away when
@@ -57,13 +70,14 @@ func (c *cache) getBytes(text []byte) *Judgement {
 }
 
 func (c *cache) put(text string, j *Judgement) {
-	if len(text) > longestCached {
+	w := j.weight(text)
+	if len(text) > longestCached || w > cacheBytes/16 {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.bytes += len(text) + overhead; c.bytes > cacheBytes || c.young == nil {
-		c.young, c.old, c.bytes = make(map[string]*Judgement), c.young, len(text)+overhead
+	if c.bytes += w; c.bytes > cacheBytes || c.young == nil {
+		c.young, c.old, c.bytes = make(map[string]*Judgement), c.young, w
 	}
 	c.young[strings.Clone(text)] = j // of a text that is the caller's
 }
@@ -90,8 +104,8 @@ type scratch struct {
 // not changed.
 func (p *Policy) Judge(st taint.Statement) *Judgement {
 	a := p.account(st.Account, st.Lexer.Dialect)
-	if st.Params == nil && !st.Lexer.Backslash {
-		if j := a.texts.get(st.SQL); j != nil {
+	if !st.Lexer.Backslash {
+		if j := a.texts.get(st.SQL); j != nil && (!j.Again || st.Params == nil) {
 			return j
 		}
 	}
@@ -114,15 +128,16 @@ func (s *scratch) release() {
 
 // read judges a statement whose text is not known.
 func (a *account) read(s *scratch, st taint.Statement) *Judgement {
-	var whole bool
-	s.tokens, whole = st.Lexer.Lex(st.SQL, s.tokens[:0])
-	literals := s.skeletonOf(st.SQL)
+	var complete bool
+	s.tokens, complete = st.Lexer.Lex(st.SQL, s.tokens[:0])
+	literals, broken := s.skeletonOf(st.SQL)
+	whole := complete && !broken
 	if whole && len(s.skeleton) <= longestCached {
 		if j := a.skeletons.getBytes(s.skeleton); j != nil && (!j.Again || st.Params == nil) {
 			return j
 		}
 	}
-	o := outline.OfTokens(st.Lexer, st.SQL, s.tokens, whole)
+	o := outline.OfTokens(st.Lexer, st.SQL, s.tokens, complete)
 	j := a.judge(o, st.Params)
 	switch {
 	case !whole || o.Bound && st.Params != nil:
@@ -140,8 +155,8 @@ func (a *account) read(s *scratch, st taint.Statement) *Judgement {
 // skeletonOf writes the text without what literals say and without comments.
 // Literals become a byte that stands in no statement outside a literal (NUL
 // ends what the server reads), and lists of them become one. It reports whether
-// there are literals.
-func (s *scratch) skeletonOf(sql string) (literals bool) {
+// there are literals, and whether there is what the server's lexer refuses.
+func (s *scratch) skeletonOf(sql string) (literals, broken bool) {
 	s.skeleton = s.skeleton[:0]
 	from := 0
 	last := byte(0) // the literal that the skeleton ends in, and its list
@@ -153,6 +168,8 @@ func (s *scratch) skeletonOf(sql string) (literals bool) {
 		case taint.Number:
 			mark = 'n'
 		case taint.Line, taint.Block:
+		case taint.Open, taint.Stray:
+			return literals, true
 		default:
 			continue
 		}
@@ -172,5 +189,5 @@ func (s *scratch) skeletonOf(sql string) (literals bool) {
 		}
 	}
 	s.skeleton = append(s.skeleton, sql[from:]...)
-	return literals
+	return literals, false
 }

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/taint"
+	"github.com/gatehousehq/gatehouse/taint/outline"
 )
 
 // Rung is the layer's name on the ladder.
@@ -159,7 +161,10 @@ type Judgement struct {
 	Again bool
 	// MaxReturned is how many rows the application may be given; zero: any.
 	MaxReturned int64
+	// Outline is what the statement does, for package privilege's facts.
+	Outline outline.Outline
 
+	noted       atomic.Bool
 	passed      bool
 	maxAffected int64
 	copies      int8 // +1 to the client, -1 from it
@@ -175,6 +180,10 @@ func (j *Judgement) Decision() gatehouse.Decision {
 	}
 	return gatehouse.Passed()
 }
+
+// First reports true once for each judgement: whoever notes what statements do
+// asks it of those that were let pass by all rungs.
+func (j *Judgement) First() bool { return !j.noted.Load() && j.noted.CompareAndSwap(false, true) }
 
 // Check decides about a statement by the gravest of the rules that it breaks.
 // Where rules have different modes, ask [Policy.Judge].

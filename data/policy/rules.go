@@ -31,7 +31,7 @@ var checks = []struct {
 // judge holds an outline to the rules. Params are the bound values, nil where
 // they are not known.
 func (a *account) judge(o outline.Outline, params []string) *Judgement {
-	j := &Judgement{passed: true, Again: o.Bound, MaxReturned: a.MaxReturned, maxAffected: a.MaxAffected}
+	j := &Judgement{passed: true, Again: o.Bound, Outline: o, MaxReturned: a.MaxReturned, maxAffected: a.MaxAffected}
 	for _, c := range checks {
 		for i := range o.Statements {
 			if evidence := c.find(a, &o.Statements[i], params); evidence != "" {

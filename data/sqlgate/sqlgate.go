@@ -28,6 +28,9 @@ const (
 	RuleTLS = "tls"
 	// RuleDatabase: a database other than the gate's.
 	RuleDatabase = "database"
+	// RuleStartup: a session that asked to begin as another role, which no
+	// statement would tell of.
+	RuleStartup = "startup"
 )
 
 // An Account is who an application is towards the gate.

@@ -20,7 +20,7 @@ var plainVerbs = map[string]Verb{
 
 // plain reads a statement by its first word.
 func (r *reader) plain(sc *scope) {
-	word := strings.ToLower(r.text(r.i))
+	word := strings.Clone(strings.ToLower(r.text(r.i))) // nothing of the text
 	verb := plainVerbs[word]
 	lite := verb == Attach || verb == Pragma || word == "detach"
 	if r.class(r.i) != taint.Word || verb == Unknown || lite && r.lexer.Dialect != taint.SQLite {

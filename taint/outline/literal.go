@@ -159,7 +159,7 @@ func digit(c byte) int {
 func (r *reader) argument(i int) (text Text, next int) {
 	switch r.class(i) {
 	case taint.String:
-		text = Text{Value: r.literal(i), Known: true}
+		text = Text{Value: strings.Clone(r.literal(i)), Known: true}
 	case taint.Param:
 		text = Text{Param: r.param(i)}
 	default:
@@ -180,7 +180,6 @@ func (r *reader) argument(i int) (text Text, next int) {
 
 // param is the number, from 1, of the value bound at i.
 func (r *reader) param(i int) int {
-	r.out.Bound = true
 	if n, err := strconv.Atoi(r.text(i)[1:]); err == nil && n > 0 {
 		return n
 	}

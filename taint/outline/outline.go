@@ -159,7 +159,8 @@ type Statement struct {
 	Unsure string
 }
 
-// An Outline is what a text with one statement, or several, does.
+// An Outline is what a text with one statement, or several, does. It holds
+// nothing of the text itself.
 type Outline struct {
 	Statements []Statement
 	// Literal is set where another literal in the text could have made another
@@ -174,4 +175,17 @@ type Outline struct {
 func Of(l taint.Lexer, sql string) Outline {
 	tokens, whole := l.Lex(sql, nil)
 	return OfTokens(l, sql, tokens, whole)
+}
+
+// Name reads a text that is one table's or sequence's name, as nextval takes
+// it: qualified or not, quoted or not.
+func Name(l taint.Lexer, text string) (schema, name string, ok bool) {
+	tokens, whole := l.Lex(text, nil)
+	out := Outline{Statements: make([]Statement, 1)}
+	r := reader{lexer: l, sql: text, out: &out, st: &out.Statements[0]}
+	if r.take(tokens) != "" || !whole || !r.isName(0) {
+		return "", "", false
+	}
+	schema, name = r.chain()
+	return schema, name, r.i == len(r.tokens)
 }

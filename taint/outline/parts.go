@@ -30,6 +30,7 @@ func (r *reader) function(schema, function string) {
 		if f.First, next = r.argument(r.i + 1); r.isPunct(next, ',') {
 			f.Second, _ = r.argument(next + 1)
 		}
+		r.out.Bound = r.out.Bound || f.First.Param > 0 || f.Second.Param > 0
 		r.setting(Setting{Name: Text{strings.ToLower(f.First.Value), f.First.Known, f.First.Param}, Value: f.Second})
 	}
 	r.executed(f)

@@ -154,7 +154,8 @@ func (r *reader) isName(i int) bool {
 // longestName is PostgreSQL's NAMEDATALEN less one: it cuts longer ones.
 const longestName = 63
 
-// ident is the name at i as the server has it.
+// ident is the name at i as the server has it, and nothing of the text: that
+// may be the caller's own.
 func (r *reader) ident(i int) string {
 	text := r.text(i)
 	t := r.tokens[i]
@@ -173,16 +174,15 @@ func (r *reader) ident(i int) string {
 		}, text)
 	}
 	if r.lexer.Dialect == taint.SQLite {
-		return strings.ToLower(s) // SQLite's names have no case
-	}
-	if len(s) > longestName {
+		s = strings.ToLower(s) // SQLite's names have no case
+	} else if len(s) > longestName {
 		cut := longestName
 		for cut > 0 && s[cut]&0xC0 == 0x80 {
 			cut--
 		}
 		s = s[:cut]
 	}
-	return s
+	return strings.Clone(s)
 }
 
 // quoted is a quoted identifier's content.

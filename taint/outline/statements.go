@@ -323,7 +323,7 @@ func (r *reader) language() {
 	case taint.Word, taint.Quoted:
 		r.st.Language = r.ident(r.i + 1)
 	case taint.String:
-		r.st.Language = strings.ToLower(r.literal(r.i + 1))
+		r.st.Language = strings.Clone(strings.ToLower(r.literal(r.i + 1)))
 	}
 }
 

@@ -2,7 +2,6 @@ package pgwire
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -16,8 +15,6 @@ const (
 	// MaxAllocSize - 1).
 	maxMessage = 0x3fffffff
 )
-
-var errMalformed = errors.New("malformed message")
 
 // A stream is one direction of a session. It hands out whole messages where
 // they are looked at, and passes the bytes of others as they come.

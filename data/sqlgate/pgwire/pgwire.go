@@ -2,11 +2,15 @@ package pgwire
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -46,6 +50,8 @@ type Options struct {
 	SignIn time.Duration
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
+	// Rand is where nonces, keys and salts come from. Nil means crypto/rand.
+	Rand io.Reader
 	// Logger gets what an operator should know. Nil discards it.
 	Logger *slog.Logger
 }
@@ -76,9 +82,33 @@ type Upstream struct {
 	Weak gatehouse.Reason
 }
 
-// A Gate is the SQL gate before one database.
+// A Gate is the SQL gate before the databases of its clients.
 type Gate struct {
-	o Options
+	o        Options
+	now      func() time.Time
+	log      *slog.Logger
+	accounts map[string]*account
+	// secret makes the salts, and what users look like that there are not.
+	secret   []byte
+	throttle *throttle
+	outage   outage
+
+	// ctx ends when the gate is closed by force.
+	ctx      context.Context
+	kill     context.CancelCauseFunc
+	draining atomic.Bool
+	stats    counts
+
+	mu        sync.Mutex
+	listeners map[net.Listener]bool
+	sessions  map[uint32]*session // by the pid that clients are told
+	signIns   map[net.Conn]bool
+	work      int // goroutines that Shutdown waits for
+	idle      chan struct{}
+}
+
+type counts struct {
+	accepted, rejected, statements, refused atomic.Uint64
 }
 
 // New checks the options.
@@ -90,17 +120,81 @@ func New(o Options) (*Gate, error) {
 		return nil, fmt.Errorf("pgwire: Options.Clients of %s is empty: nobody could sign in", o.Name)
 	case o.Judge == nil:
 		return nil, errors.New("pgwire: Options.Judge is missing: nothing would be judged")
+	case o.MaxSessions < 0 || o.MaxStatement < 0 || o.SignIn < 0:
+		return nil, fmt.Errorf("pgwire: a limit of %s is negative", o.Name)
 	}
-	return &Gate{o: o}, nil
+	o.setDefaults()
+	g := &Gate{
+		o: o, now: o.Now, log: o.Logger, throttle: newThrottle(o.Now), accounts: make(map[string]*account),
+		listeners: make(map[net.Listener]bool), sessions: make(map[uint32]*session), signIns: make(map[net.Conn]bool),
+		secret: make([]byte, 32),
+	}
+	if _, err := io.ReadFull(o.Rand, g.secret); err != nil {
+		return nil, fmt.Errorf("pgwire: Options.Rand: %w", err)
+	}
+	g.ctx, g.kill = context.WithCancelCause(context.Background())
+	for _, c := range o.Clients {
+		if err := g.add(c); err != nil {
+			return nil, err
+		}
+	}
+	return g, nil
 }
 
-// Serve accepts sessions until the listener is closed, and returns when all of
-// them have ended: see [Gate.Shutdown].
-func (g *Gate) Serve(ln net.Listener) error { return errors.ErrUnsupported }
+func (o *Options) setDefaults() {
+	if o.MaxSessions == 0 {
+		o.MaxSessions = DefaultMaxSessions
+	}
+	if o.MaxStatement == 0 {
+		o.MaxStatement = DefaultMaxStatement
+	}
+	if o.SignIn == 0 {
+		o.SignIn = DefaultSignIn
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+}
 
-// Shutdown closes the listeners, lets each session finish the transaction that
-// it is in, and ends those that have not when ctx ends.
-func (g *Gate) Shutdown(ctx context.Context) error { return errors.ErrUnsupported }
+// add checks a client.
+func (g *Gate) add(c Client) error {
+	up := &c.Upstream
+	switch {
+	case c.User == "" || len(c.User) > 63:
+		return fmt.Errorf("pgwire: Client.User of %s must have 1 to 63 bytes", g.o.Name)
+	case c.Password == "":
+		return fmt.Errorf("pgwire: Client.Password of %s in %s is missing: anybody could sign in", c.User, g.o.Name)
+	case g.accounts[c.User] != nil:
+		return fmt.Errorf("pgwire: the client %s of %s is given twice", c.User, g.o.Name)
+	case up.Network != "tcp" && up.Network != "unix":
+		return fmt.Errorf("pgwire: Upstream.Network of %s in %s is %q: it is tcp or unix", c.User, g.o.Name, up.Network)
+	case up.Address == "" || up.User == "":
+		return fmt.Errorf("pgwire: Upstream.Address or User of %s in %s is missing", c.User, g.o.Name)
+	}
+	v, err := newVerifier(c.Password.Reveal(), userSalt(g.secret, c.User))
+	if err != nil {
+		return err
+	}
+	a := &account{Client: c, Account: sqlgate.Account{Gate: g.o.Name, User: c.User, Background: c.Background}, verifier: v}
+	a.names = newNames(g, &a.Client.Upstream)
+	g.accounts[c.User] = a
+	return nil
+}
+
+// random panics where there is no randomness: nothing could be kept secret.
+func (g *Gate) random(n int) []byte {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(g.o.Rand, b); err != nil {
+		panic("pgwire: Options.Rand: " + err.Error())
+	}
+	return b
+}
 
 // Stats are counts since the gate was made.
 type Stats struct {
@@ -112,4 +206,12 @@ type Stats struct {
 }
 
 // Stats counts.
-func (g *Gate) Stats() Stats { return Stats{} }
+func (g *Gate) Stats() Stats {
+	g.mu.Lock()
+	sessions := len(g.sessions)
+	g.mu.Unlock()
+	return Stats{
+		Sessions: sessions, Accepted: g.stats.accepted.Load(), Rejected: g.stats.rejected.Load(),
+		Statements: g.stats.statements.Load(), Refused: g.stats.refused.Load(),
+	}
+}
