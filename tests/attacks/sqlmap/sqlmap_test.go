@@ -2,18 +2,21 @@ package sqlmap
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io/fs"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/gatehousehq/gatehouse/examples/shop"
 	"github.com/gatehousehq/gatehouse/internal/testkit"
 	"github.com/gatehousehq/gatehouse/internal/testkit/postgres"
 )
@@ -23,34 +26,60 @@ func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 // secret is in the table vault, which no page reads.
 const secret = "Kq7vTz"
 
-// A technique is one of sqlmap's, and the place in the shop that it works at.
+// A technique is one of sqlmap's, and the place in a shop that it works at.
 type technique struct {
 	letter, name, path string
+	// more tells sqlmap where at the path the input is, if that is no query's.
+	more []string
 	// short is what the short run has too.
 	short bool
 }
 
-var techniques = []technique{
-	{"B", "boolean-based blind", "/product?id=3", false},
-	{"E", "error-based", "/orders?status=open", false},
-	{"U", "UNION query", "/search?q=lamp", true},
-	{"S", "stacked queries", "/visit?sku=sku-3", false},
-	{"T", "time-based blind", "/product?id=3", false},
-	{"Q", "inline queries", "/list?column=name", false},
+// A shopUnderTest is a program to attack.
+type shopUnderTest struct {
+	name string
+	// start has it listen at an address, with a database to ask by two accounts
+	// that may be the same: tables are made by the second.
+	start      func(t *testing.T, address, dsn, migrate string)
+	techniques []technique
+}
+
+// shops are testdata's in PHP, whose statements go by the simple protocol, and
+// the demo's in Go, most of whose are prepared. The demo's has no place that
+// shows what an inline query gives.
+var shops = []shopUnderTest{
+	{"php", servePHP, []technique{
+		{"B", "boolean-based blind", "/product?id=3", nil, false},
+		{"E", "error-based", "/orders?status=open", nil, false},
+		{"U", "UNION query", "/search?q=lamp", nil, true},
+		{"S", "stacked queries", "/visit?sku=sku-3", nil, false},
+		{"T", "time-based blind", "/product?id=3", nil, false},
+		{"Q", "inline queries", "/list?column=name", nil, false},
+	}},
+	{"demo", serveDemo, []technique{
+		{"B", "boolean-based blind", "/products/3*", nil, false},
+		{"E", "error-based", "/api/products?category=Kitchen", nil, false},
+		{"U", "UNION query", "/search?category=Kitchen", nil, false},
+		{"S", "stacked queries", "/reviews/helpful", []string{"--data", "review=3&product=3", "-p", "review"}, false},
+		{"T", "time-based blind", "/api/products/3*", nil, false},
+	}},
 }
 
 func long() bool { return os.Getenv("GATEHOUSE_LONG") != "" }
 
-// chosen are the techniques of this run.
-func chosen(t *testing.T) (of []technique) {
+// chosen are the shops and techniques of this run.
+func chosen(t *testing.T) (of []shopUnderTest) {
 	t.Helper()
-	for _, q := range techniques {
-		if q.short || long() {
-			of = append(of, q)
+	for _, shop := range shops {
+		if !long() {
+			shop.techniques = slices.DeleteFunc(slices.Clone(shop.techniques), func(q technique) bool { return !q.short })
+		}
+		if len(shop.techniques) > 0 {
+			of = append(of, shop)
 		}
 	}
 	if !long() {
-		t.Logf("only technique %s; GATEHOUSE_LONG=1 has all of them", of[0].letter)
+		t.Logf("only technique %s; GATEHOUSE_LONG=1 has all of them", of[0].techniques[0].letter)
 	}
 	return of
 }
@@ -85,7 +114,7 @@ func extract(t *testing.T, q technique, origin string, within time.Duration, mor
 		"-u", origin + q.path, "--batch", "--disable-coloring", "--flush-session", "--output-dir", dir,
 		"--dbms", "PostgreSQL", "--technique", q.letter, "--skip-waf", "--threads", "2", "--time-sec", "1", "--timeout", "10", "--retries", "1",
 		"--dump", "-D", "public", "-T", "vault", "-C", "code",
-	}, more...)
+	}, append(q.more, more...)...)
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), "HOME="+dir, "PYTHONDONTWRITEBYTECODE=1", "PYTHONWARNINGS=ignore")
 	cmd.WaitDelay = 5 * time.Second
@@ -109,8 +138,8 @@ func extract(t *testing.T, q technique, origin string, within time.Duration, mor
 	return h
 }
 
-// phpShop makes testdata's shop's database.
-func phpShop(t *testing.T) *postgres.Server {
+// database makes the database that the shops share, with testdata's tables.
+func database(t *testing.T) *postgres.Server {
 	t.Helper()
 	server := postgres.Start(t)
 	text, err := os.ReadFile("testdata/shop.sql")
@@ -129,7 +158,7 @@ func phpShop(t *testing.T) *postgres.Server {
 }
 
 // servePHP starts testdata's shop at an address, with a database to ask.
-func servePHP(t *testing.T, address, dsn string) {
+func servePHP(t *testing.T, address, dsn, _ string) {
 	t.Helper()
 	php := testkit.Need(t, "php")
 	if out, err := exec.Command(php, "-r", "exit(extension_loaded('pdo_pgsql') ? 0 : 1);").CombinedOutput(); err != nil {
@@ -147,18 +176,53 @@ func servePHP(t *testing.T, address, dsn string) {
 	testkit.WaitAccepting(t, address, 20*time.Second)
 }
 
+// serveDemo starts the demo's shop at an address.
+func serveDemo(t *testing.T, address, dsn, migrate string) {
+	t.Helper()
+	open := func(dsn string) *sql.DB {
+		c, err := shop.PostgresConnector(dsn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := sql.OpenDB(c)
+		t.Cleanup(func() { _ = db.Close() }) // the server goes with the test
+		return db
+	}
+	s, err := shop.New(shop.Options{DB: open(dsn), Migrator: open(migrate), Engine: shop.PostgreSQL, Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := shop.Listen(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, l) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-done, s.Close()); err != nil {
+			t.Errorf("the demo's shop: %v", err)
+		}
+	})
+}
+
 // TestSqlmap_BareShop_ExtractsTheSecret is the control.
 func TestSqlmap_BareShop_ExtractsTheSecret(t *testing.T) {
 	testkit.Need(t, "sqlmap")
-	address := "127.0.0.1:" + testkit.FreePort(t)
-	servePHP(t, address, phpShop(t).DSN("postgres"))
-	for _, q := range chosen(t) {
-		t.Run(q.letter, func(t *testing.T) {
-			began := time.Now()
-			h := extract(t, q, "http://"+address, 4*time.Minute)
-			t.Logf("%s: %v", q.name, time.Since(began).Round(time.Second))
-			if !h.has() || h.capped {
-				t.Errorf("sqlmap did not get the secret from the bare shop by %s (ended early: %v): no control\n%s", q.name, h.capped, h.said)
+	for _, shop := range chosen(t) {
+		t.Run(shop.name, func(t *testing.T) {
+			address, dsn := "127.0.0.1:"+testkit.FreePort(t), database(t).DSN("postgres")
+			shop.start(t, address, dsn, dsn)
+			for _, q := range shop.techniques {
+				t.Run(q.letter, func(t *testing.T) {
+					began := time.Now()
+					h := extract(t, q, "http://"+address, 4*time.Minute)
+					t.Logf("%s: %v", q.name, time.Since(began).Round(time.Second))
+					if !h.has() || h.capped {
+						t.Errorf("sqlmap did not get the secret from the bare shop by %s (ended early: %v): no control\n%s", q.name, h.capped, h.said)
+					}
+				})
 			}
 		})
 	}
