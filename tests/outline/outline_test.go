@@ -72,7 +72,7 @@ func differs(t *testing.T, sql string) bool {
 }
 
 func TestOutline_RecordedStatements_AgreesWithPostgreSQLsParser(t *testing.T) {
-	const some = 900
+	const some = 600
 	seen, compared, differences := map[string]bool{}, 0, 0
 	for _, app := range benign.Apps() {
 		ofApp := 0
