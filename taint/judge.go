@@ -60,6 +60,7 @@ func (g *Guard) settle(s *scratch, a *account, st Statement, candidates []Candid
 	d := Decision{Verdict: gatehouse.Pass, Capped: !whole}
 	var texts []executed
 	if s.shaper.sinks > 0 {
+		d.Executes = true
 		texts = s.shaper.executed(st.Params)
 		s.shapeExecuted(st.Lexer, texts)
 	}

@@ -70,7 +70,9 @@ type writer struct {
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.b, format+"\n", args...) }
 
 // say writes a comment.
-func (w *writer) say(format string, args ...any) { w.line("-- %s", comment(fmt.Sprintf(format, args...))) }
+func (w *writer) say(format string, args ...any) {
+	w.line("-- %s", comment(fmt.Sprintf(format, args...)))
+}
 
 func (w *writer) head() {
 	w.say("What the role %s needs in the database %s, and no more.", w.role, quoteIdent(w.o.Database))

@@ -35,6 +35,8 @@ type transit struct {
 	out    *http.Request // what the backend gets; nil before the proxy
 	// late is the refusal met while the body was already on its way.
 	late atomic.Pointer[gatehouse.Decision]
+	// whole is set once the backend has sent all of its answer.
+	whole bool
 }
 
 type (
@@ -73,8 +75,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.own()
 		return
 	}
-	g.inFlight.add(x)
-	defer g.inFlight.remove(x)
+	x.Unread = t.bringsMore()
+	g.backend.Enter(t.r.Context(), x, asm.serialise.match(x.Path))
+	defer func() { g.backend.Leave(x, t.whole) }()
 	asm.proxy.serve(t)
 }
 
