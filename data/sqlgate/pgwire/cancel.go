@@ -26,6 +26,7 @@ func (g *Gate) register(s *session, minor int) error {
 	if minor >= 2 {
 		s.key = g.random(longKey)
 	}
+	s.pid = binary.BigEndian.Uint32(g.random(4)) & 0x7fffffff // clients take it for a signed number
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -34,18 +35,13 @@ func (g *Gate) register(s *session, minor int) error {
 	case len(g.sessions) >= g.o.MaxSessions:
 		return faultf(stateTooMany, "too many sessions: the gate takes %d at once", g.o.MaxSessions)
 	}
-	for {
-		s.pid = binary.BigEndian.Uint32(g.random(4)) & 0x7fffffff // clients take it for a signed number
-		if s.pid != 0 && g.sessions[s.pid] == nil {
-			g.sessions[s.pid] = s
-			return nil
-		}
-	}
+	g.sessions[s] = true
+	return nil
 }
 
 func (g *Gate) endSession(s *session) {
 	g.mu.Lock()
-	delete(g.sessions, s.pid)
+	delete(g.sessions, s)
 	g.mu.Unlock()
 	if s.server != nil {
 		_ = s.server.Close() // it may be closed already
@@ -61,8 +57,13 @@ func (s *session) cancelKey() []byte {
 // names. Whether there is one, the client is not told.
 func (g *Gate) cancel(ctx context.Context, c *cancel) {
 	g.mu.Lock()
-	s := g.sessions[c.pid]
-	if s == nil || subtle.ConstantTimeCompare(s.key, c.key) != 1 || s.upstream.key == nil {
+	var s *session
+	for open := range g.sessions {
+		if open.pid == c.pid && subtle.ConstantTimeCompare(open.key, c.key) == 1 && open.upstream.key != nil {
+			s = open
+		}
+	}
+	if s == nil {
 		g.mu.Unlock()
 		return
 	}

@@ -209,6 +209,10 @@ func (g *Gate) join(ctx context.Context, s *session, start *startup) (map[string
 	g.outage.over(g)
 	g.mu.Lock()
 	s.server, s.upstream = b.conn, cancel{pid: b.pid, key: b.key}
+	if b.key != nil {
+		// Clients know their own notifications by it, and pg_backend_pid().
+		s.pid = b.pid
+	}
 	g.mu.Unlock()
 	hello := []byte{'R', 0, 0, 0, 8, 0, 0, 0, authOK}
 	hello = append(hello, b.reported...)
@@ -301,7 +305,7 @@ func shuttingDown() *fault {
 
 // open are the sessions that have begun. The caller holds mu.
 func (g *Gate) open() (open []*session) {
-	for _, s := range g.sessions {
+	for s := range g.sessions {
 		if s.carrying {
 			open = append(open, s)
 		}
