@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -195,12 +194,6 @@ func (d *database) gated(t testing.TB, name string, options ...func(*pgwire.Opti
 	j, err := newJudge()
 	if err != nil {
 		t.Fatal(err)
-	}
-	if os.Getenv("WIRE_DEV") != "" { // DEV
-		to := d.bare(name)
-		j.asked.Add(1)
-		to.judge = j
-		return to
 	}
 	o := pgwire.Options{Name: "wire", Clients: d.clients(), Judge: j}
 	for _, set := range options {
