@@ -126,7 +126,7 @@ func newAccount(of Account, d taint.Dialect) (*account, error) {
 	}
 	var err error
 	if a.grants, err = newGranted(of.Allow, of.Schema); err != nil {
-		return nil, fmt.Errorf("Allow: %w", err)
+		return nil, fmt.Errorf("in Allow: %w", err)
 	}
 	for table := range a.grants.tables {
 		schema, _, _ := strings.Cut(table, ".")
