@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/data/guard"
@@ -199,6 +200,22 @@ func (a *endedAnswer) Read(p []byte) (int, error) {
 		a.transit.whole = true
 	}
 	return n, err
+}
+
+const (
+	// maxDiscarded and discardWithin bound what is read of an answer that is
+	// not sent.
+	maxDiscarded  = 64 << 10
+	discardWithin = time.Second
+)
+
+// discardRest reads what is left of an answer that is not sent, so that it is
+// known whether the backend is done with the request, and closes it.
+func discardRest(res *http.Response) {
+	late := time.AfterFunc(discardWithin, func() { _ = res.Body.Close() }) // ends the read
+	_, _ = io.CopyN(io.Discard, res.Body, maxDiscarded)
+	late.Stop()
+	_ = res.Body.Close() // nothing of it is sent
 }
 
 // watchAnswer has the answer's body cut where a statement is refused after its
