@@ -510,8 +510,12 @@ func TestBlame_OfOneClientsRequests_IsTheOneInFlight(t *testing.T) {
 		t.Error("the same client's request in flight does not answer for it")
 	}
 	b.leave(second)
+	if b.Blame(evidence) != second {
+		t.Error("the client does not answer for what it sent last")
+	}
+	second.Refuse(gatehouse.Decision{})
 	if b.Blame(evidence) != first {
-		t.Error("the client does not answer for what it sent just now")
+		t.Error("the client does not answer for what it sent before that")
 	}
 	send("192.0.2.8")
 	if b.Blame(evidence) != nil {
