@@ -22,14 +22,17 @@ import (
 const (
 	database = "postgres"
 	account  = postgres.User
-	password = "what the benchmark's application knows"
+	password = "benchmark"
 )
 
 // A bench is what all peers share: a folder, and a server with pgbench's tables.
 type bench struct {
-	dir    string
-	self   string
-	server *postgres.Server
+	dir     string
+	self    string
+	server  *postgres.Server
+	backend *backend
+	// profile is where the gate shows its profiles; nowhere if empty.
+	profile string
 }
 
 func newBench(ctx context.Context, scale int) (_ *bench, err error) {
@@ -45,6 +48,9 @@ func newBench(ctx context.Context, scale int) (_ *bench, err error) {
 			err = errors.Join(err, b.close())
 		}
 	}()
+	if b.backend, err = newBackend(); err != nil {
+		return nil, err
+	}
 	// Each turn of 64 leaves sessions behind in PgBouncer's pools.
 	b.server, err = postgres.New(postgres.Options{Settings: map[string]string{"max_connections": "400", "shared_buffers": "512MB", "max_wal_size": "8GB"}})
 	if err != nil {
@@ -65,6 +71,9 @@ func newBench(ctx context.Context, scale int) (_ *bench, err error) {
 
 func (b *bench) close() error {
 	var err error
+	if b.backend != nil {
+		b.backend.close()
+	}
 	if b.server != nil {
 		err = b.server.Close()
 	}
@@ -78,7 +87,7 @@ func connection(host, port string) []string {
 
 // environment keeps what the caller has set for other servers away.
 func (b *bench) environment() []string {
-	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "PGPASSWORD=" + password, "PGSSLMODE=disable", "PGGSSENCMODE=disable"}
+	return []string{"PGPASSWORD=" + password, "PGSSLMODE=disable", "PGGSSENCMODE=disable", "LC_ALL=C", "PATH=" + os.Getenv("PATH")}
 }
 
 // execute runs statements past all proxies.
@@ -101,31 +110,44 @@ func (b *bench) version() string { return measure.FirstLine("pgbench", "--versio
 // A proxy is a peer that runs, or the server where there is nothing in between.
 type proxy struct {
 	addr    string
+	web     string // where requests come, where they do
+	backend *backend
 	process *measure.Process
+	end     func() // lets go of the request in flight
 }
 
 // start starts a peer with a configuration of its own.
-func (b *bench) start(ctx context.Context, p peer) (*proxy, error) {
+func (b *bench) start(ctx context.Context, p peer) (_ *proxy, err error) {
 	if p.command == nil {
 		return &proxy{addr: b.server.Addr()}, nil
 	}
-	addr, err := measure.FreeAddress()
-	if err != nil {
+	r := &proxy{backend: b.backend}
+	if r.addr, err = measure.FreeAddress(); err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp(b.dir, "peer-")
 	if err != nil {
 		return nil, err
 	}
-	args, err := p.command(b, dir, addr)
+	args, err := p.command(b, dir, r)
 	if err != nil {
 		return nil, err
 	}
-	process, err := measure.Launch(ctx, addr, p.program, args...)
-	if err != nil {
+	if r.process, err = measure.Launch(ctx, r.addr, p.program, args...); err != nil {
 		return nil, fmt.Errorf("starting %s: %w", p.name, err)
 	}
-	return &proxy{addr: addr, process: process}, nil
+	return r, nil
+}
+
+// begin has a request in flight from now on.
+func (p *proxy) begin(of peer) (err error) {
+	if of.begin == nil {
+		return nil
+	}
+	if p.end, err = of.begin(p); err != nil {
+		return fmt.Errorf("having a request in flight at %s: %w", of.name, err)
+	}
+	return nil
 }
 
 func (p *proxy) hostPort() (host, port string) {
@@ -142,6 +164,9 @@ func (p *proxy) pid() int {
 }
 
 func (p *proxy) stop() {
+	if p.end != nil {
+		p.end()
+	}
 	if p.process != nil {
 		p.process.Stop()
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"flag"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
-	"strings"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/data/guard"
@@ -27,7 +29,7 @@ func serveGate(args []string) error {
 	flags := flag.NewFlagSet("gate", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:6432", "where applications connect")
 	upstream := flags.String("upstream", "127.0.0.1:5432", "the server")
-	inputs := flags.Int("inputs", 0, "how many inputs of 40 bytes are in flight all the time")
+	inputs := flags.Int("inputs", 0, "how many inputs of 40 bytes are in flight from SIGUSR1 on")
 	profile := flags.String("pprof", "", "where net/http/pprof listens; nowhere if empty")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -36,12 +38,19 @@ func serveGate(args []string) error {
 		mux := http.NewServeMux()
 		mux.HandleFunc("/debug/pprof/", pprof.Index)
 		mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 		go http.ListenAndServe(*profile, mux)
 	}
 	judge, err := newJudge(*inputs)
 	if err != nil {
 		return err
 	}
+	begin := make(chan os.Signal, 1)
+	signal.Notify(begin, syscall.SIGUSR1)
+	go func() {
+		<-begin
+		judge.flying.Store(true)
+	}()
 	gate, err := pgwire.New(pgwire.Options{
 		Name: "bench", Judge: judge,
 		Clients: []pgwire.Client{{
@@ -63,6 +72,8 @@ func serveGate(args []string) error {
 // and the policies of accounts.
 type judge struct {
 	guard *guard.Protection
+	// flying is set while inputs are in flight: not while the guard learns.
+	flying atomic.Bool
 }
 
 type discard struct{}
@@ -78,21 +89,26 @@ func newJudge(inputs int) (*judge, error) {
 	}
 	candidates := make([]taint.Candidate, inputs)
 	for i := range candidates {
-		text := fmt.Sprintf("input %d of somebody, it's ordinary text; ", i)
-		candidates[i] = taint.Candidate{Value: strings.Repeat(text, 2)[:40], Exchange: "another"}
+		candidates[i] = taint.Candidate{Value: input(i), Exchange: "another"}
 	}
-	p, err := guard.New(guard.Options{Guard: g, Recorder: discard{}, Inputs: func() []taint.Candidate { return candidates }})
-	return &judge{guard: p}, err
+	j := &judge{}
+	j.guard, err = guard.New(guard.Options{Guard: g, Recorder: discard{}, Inputs: func() []taint.Candidate {
+		if !j.flying.Load() {
+			return nil
+		}
+		return candidates
+	}})
+	return j, err
 }
 
 func (j *judge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Statement) sqlgate.Ruling {
-	found := j.guard.Check(nil, taint.Statement{
+	found := j.guard.Check(exchange.Attribution{}, taint.Statement{
 		Account: a.Name(), Lexer: taint.Lexer{Backslash: st.Backslash}, SQL: st.SQL, Params: st.Values,
 	}, guard.Modes{Unknown: gatehouse.Observe, Password: gatehouse.Observe})
 	if found.Decision.Verdict != gatehouse.Pass && !found.Foreign {
 		return sqlgate.Ruling{}
 	}
-	if err := j.guard.Passed(ctx, nil, events.About{}, "", found); err != nil {
+	if err := j.guard.Passed(ctx, events.About{}, "", found); err != nil {
 		return sqlgate.Ruling{}
 	}
 	return sqlgate.Ruling{Verdict: gatehouse.Pass}

@@ -69,6 +69,40 @@ func (t turn) cost() float64 { return float64(t.CPU.Nanoseconds()) / 1e3 / t.Sta
 // turns are by load and peer, one a round.
 type turns map[load]map[string][]turn
 
+// startAll starts the peers, and sends every statement of the loads once: the
+// guard learns them. Then it has a request in flight.
+func (b *bench) startAll(ctx context.Context, found []peer, loads []load) (started map[string]*proxy, stop func(), err error) {
+	started = map[string]*proxy{}
+	stop = func() {
+		for _, p := range started {
+			p.stop()
+		}
+	}
+	defer func() {
+		if err != nil {
+			stop()
+		}
+	}()
+	for _, p := range found {
+		if started[p.name], err = b.start(ctx, p); err != nil {
+			delete(started, p.name)
+			return nil, nil, err
+		}
+		for _, l := range loads {
+			if !l.fits(p) {
+				continue
+			}
+			if _, err := b.pgbench(ctx, started[p.name], l, "-t", "20"); err != nil {
+				return nil, nil, fmt.Errorf("warming up %s: %w", p.name, err)
+			}
+		}
+		if err := started[p.name].begin(p); err != nil {
+			return nil, nil, err
+		}
+	}
+	return started, stop, nil
+}
+
 // measureLoad gives each peer its turn at each load in each round; who begins
 // changes by round. All run all the time, and those whose turn it is not are
 // idle.
@@ -76,22 +110,11 @@ func (b *bench) measureLoad(ctx context.Context, found []peer, loads []load, o o
 	if _, err := lookFor("pgbench"); err != nil {
 		return nil, err
 	}
-	started := map[string]*proxy{}
-	for _, p := range found {
-		proxy, err := b.start(ctx, p)
-		if err != nil {
-			return nil, err
-		}
-		defer proxy.stop()
-		started[p.name] = proxy
-		for _, l := range loads {
-			if l.clients > 1 && l.fits(p) { // every statement once: the guard learns it
-				if _, err := b.pgbench(ctx, started[p.name], l, "-t", "20"); err != nil {
-					return nil, fmt.Errorf("warming up %s: %w", p.name, err)
-				}
-			}
-		}
+	started, stop, err := b.startAll(ctx, found, loads)
+	if err != nil {
+		return nil, err
 	}
+	defer stop()
 	all := turns{}
 	for _, l := range loads {
 		all[l] = map[string][]turn{}

@@ -31,6 +31,7 @@ type options struct {
 	short            bool
 	doLoad, doMemory bool
 	hold             bool
+	profile          string
 }
 
 func main() {
@@ -43,13 +44,14 @@ func main() {
 	flag.DurationVar(&o.duration, "duration", 2*time.Second, "how long a turn is, in whole seconds; CPU is counted after the first of them")
 	flag.IntVar(&o.scale, "scale", 20, "pgbench's scale: 100,000 accounts each")
 	flag.StringVar(&o.cells, "loads", "", "which loads, separated by commas, such as select/simple/8; all where not given")
-	flag.StringVar(&o.only, "only", "", "names of what is measured, separated by commas; all where not given")
+	flag.StringVar(&o.only, "only", "", "names of what is measured, separated by commas; \"its SQL gate alone\" is measured only where it is named")
 	flag.Int64Var(&o.transfer, "transfer", 1<<30, "bytes of a result and of a COPY for the measure of memory")
 	flag.StringVar(&o.results, "results", "RESULTS.md", "the file to write the results into; none if empty")
 	flag.BoolVar(&o.short, "short", false, "a first look: one round, fewer loads, no memory, no file")
 	flag.BoolVar(&o.doLoad, "load", true, "measure throughput, latency and CPU")
 	flag.BoolVar(&o.doMemory, "memory", true, "measure memory")
 	flag.BoolVar(&o.hold, "hold", false, "start everything, say where it is, and measure nothing until Ctrl-C")
+	flag.StringVar(&o.profile, "pprof", "", "with -hold: where the gate listens for go tool pprof")
 	flag.Parse()
 	if o.short {
 		o.rounds, o.doMemory, o.results, o.scale = 1, false, "", 5
@@ -79,6 +81,7 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	b.profile = o.profile
 	defer func() { err = errors.Join(err, b.close()) }()
 	found := b.available(o.only)
 	if len(found) == 0 {
@@ -134,7 +137,7 @@ func (o *options) loads() ([]load, error) {
 func (b *bench) available(only string) (found []peer) {
 	names := strings.Split(only, ",")
 	for _, p := range peers() {
-		if only != "" && !slices.Contains(names, p.name) {
+		if only == "" && p.extra || only != "" && !slices.Contains(names, p.name) {
 			continue
 		}
 		if err := p.prepare(b, &p); err != nil {
@@ -147,14 +150,14 @@ func (b *bench) available(only string) (found []peer) {
 }
 
 func (b *bench) hold(ctx context.Context, found []peer) error {
+	started, stop, err := b.startAll(ctx, found, allLoads)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	for _, p := range found {
-		proxy, err := b.start(ctx, p)
-		if err != nil {
-			return err
-		}
-		defer proxy.stop()
-		host, port := proxy.hostPort()
-		fmt.Printf("%s: pid %d\n    %s %s\n", p.name, proxy.pid(), strings.Join(b.environment(), " "),
+		host, port := started[p.name].hostPort()
+		fmt.Printf("%s: pid %d\n    %s %s\n", p.name, started[p.name].pid(), strings.Join(b.environment()[:3], " "),
 			strings.Join(append([]string{"pgbench", "-n", "-S", "-c", "8", "-j", "2", "-T", "30", "-P", "5"}, connection(host, port)...), " "))
 	}
 	<-ctx.Done()

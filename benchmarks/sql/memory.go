@@ -70,6 +70,9 @@ func (b *bench) transfer(ctx context.Context, p peer, t transfer, size int64) (u
 	if err := conn.Exec(ctx, "select 1").Close(); err != nil {
 		return use, err
 	}
+	if err := proxy.begin(p); err != nil {
+		return use, err
+	}
 	if use.idle, err = measure.Memory(proxy.pid(), "VmRSS"); err != nil {
 		return use, err
 	}

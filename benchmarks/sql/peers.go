@@ -5,6 +5,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"syscall"
 
 	"github.com/gatehousehq/gatehouse/benchmarks/measure"
 )
@@ -17,8 +19,13 @@ type peer struct {
 	// prepare finds or builds the program.
 	prepare func(*bench, *peer) error
 	// command writes what configuration it needs into dir and gives the
-	// command's arguments, for one that listens at addr. Nil: there is no proxy.
-	command func(b *bench, dir, addr string) ([]string, error)
+	// command's arguments, for one that listens at p.addr. Nil: there is no proxy.
+	command func(b *bench, dir string, p *proxy) ([]string, error)
+	// begin has a request come and stay, once the peer knows the application's
+	// statements; end lets go of it.
+	begin func(*proxy) (end func(), err error)
+	// extra is measured only where -only names it.
+	extra bool
 	// simpleOnly is set where prepared statements do not work through it.
 	simpleOnly bool
 	program    string
@@ -29,6 +36,7 @@ const (
 	direct = "direct"
 	relay  = "bare Go relay"
 	ours   = "Gatehouse"
+	alone  = "its SQL gate alone"
 )
 
 func peers() []peer {
@@ -40,21 +48,31 @@ func peers() []peer {
 				p.program = filepath.Join(b.dir, "bin-relay")
 				return measure.Build(p.program, ".", "./relay")
 			},
-			command: func(b *bench, _, addr string) ([]string, error) {
-				return []string{"-listen", addr, "-upstream", b.server.Addr()}, nil
+			command: func(b *bench, _ string, p *proxy) ([]string, error) {
+				return []string{"-listen", p.addr, "-upstream", b.server.Addr()}, nil
 			},
 		},
 		bouncer("session"),
 		bouncer("transaction"),
 		{
-			name: ours, about: "data/sqlgate/pgwire with the guard as its judge, while 64 inputs of 40 bytes are in flight",
+			name: ours, about: "the whole program, every rung as it is shipped, while a request with 64 inputs of 40 bytes is in flight",
+			prepare: func(b *bench, p *peer) error {
+				p.program = filepath.Join(b.dir, "bin-gatehouse")
+				return measure.Build(p.program, "..", "./cmd/gatehouse")
+			},
+			command: gatehouseCommand,
+			begin:   holdRequest,
+		},
+		{
+			name: alone, about: "data/sqlgate/pgwire with data/guard as its judge and nothing else, while 64 inputs of 40 bytes are in flight", extra: true,
 			prepare: func(b *bench, p *peer) error {
 				p.program = b.self
 				return nil
 			},
-			command: func(b *bench, _, addr string) ([]string, error) {
-				return []string{"gate", "-listen", addr, "-upstream", b.server.Addr(), "-inputs", "64"}, nil
+			command: func(b *bench, _ string, p *proxy) ([]string, error) {
+				return []string{"gate", "-listen", p.addr, "-upstream", b.server.Addr(), "-inputs", strconv.Itoa(inputs), "-pprof", b.profile}, nil
 			},
+			begin: func(p *proxy) (func(), error) { return func() {}, syscall.Kill(p.pid(), syscall.SIGUSR1) },
 		},
 	}
 }
@@ -69,8 +87,8 @@ func bouncer(mode string) peer {
 			}
 			return err
 		},
-		command: func(b *bench, dir, addr string) ([]string, error) {
-			return bouncerCommand(b, dir, addr, mode)
+		command: func(b *bench, dir string, p *proxy) ([]string, error) {
+			return bouncerCommand(b, dir, p.addr, mode)
 		},
 		// It tracks no prepared statements before 1.21.
 		simpleOnly: mode == "transaction",

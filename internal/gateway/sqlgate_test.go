@@ -517,3 +517,18 @@ func TestSQLGate_Suggestions_AreOfWhatIsLearned(t *testing.T) {
 		t.Errorf("after the end:\n%s", text)
 	}
 }
+
+// A client whose statement was refused must not blur whose those of others are.
+func TestSQLGate_AfterARefusal_OneRequestInFlightIsStillKnownToBeTheCause(t *testing.T) {
+	d := newTiered(t, newShop(t), nil)
+	if a := d.item("/items", injection); a.StatusCode != http.StatusForbidden {
+		t.Fatalf("got %s %q (%v)", a.Status, a.text, d.lastError())
+	}
+	before := d.appAccount().Attributed
+	if a := d.item("/items", "lamp"); a.StatusCode != http.StatusOK || a.text != "lamp\n" {
+		t.Fatalf("afterwards: %s %q", a.Status, a.text)
+	}
+	if after := d.appAccount().Attributed; after.Exact != before.Exact+1 {
+		t.Errorf("the statement afterwards is not known to be its request's: before %+v, after %+v", before, after)
+	}
+}

@@ -189,9 +189,28 @@ func (t *transit) watchEnd(res *http.Response) {
 	}
 }
 
+// What is left of an answer that the gate refused is read up to so much, for so
+// long: it is the backend's words about the refusal, and short.
+const (
+	restMost = 64 << 10
+	restFor  = 250 * time.Millisecond
+)
+
 type endedAnswer struct {
 	io.ReadCloser
 	transit *transit
+}
+
+// Close reads what nobody read, within bounds: a backend that has said all is
+// known to be done with the request. Otherwise one refused statement would
+// leave it open for exchange.Unfinished whose every other statement is.
+func (a *endedAnswer) Close() error {
+	if !a.transit.whole && a.transit.r.Context().Err() == nil {
+		late := time.AfterFunc(restFor, func() { _ = a.ReadCloser.Close() }) // ends the read below
+		_, _ = io.CopyN(io.Discard, a, restMost)                             // Read notes its end
+		late.Stop()
+	}
+	return a.ReadCloser.Close()
 }
 
 func (a *endedAnswer) Read(p []byte) (int, error) {
@@ -200,22 +219,6 @@ func (a *endedAnswer) Read(p []byte) (int, error) {
 		a.transit.whole = true
 	}
 	return n, err
-}
-
-const (
-	// maxDiscarded and discardWithin bound what is read of an answer that is
-	// not sent.
-	maxDiscarded  = 64 << 10
-	discardWithin = time.Second
-)
-
-// discardRest reads what is left of an answer that is not sent, so that it is
-// known whether the backend is done with the request, and closes it.
-func discardRest(res *http.Response) {
-	late := time.AfterFunc(discardWithin, func() { _ = res.Body.Close() }) // ends the read
-	_, _ = io.CopyN(io.Discard, res.Body, maxDiscarded)
-	late.Stop()
-	_ = res.Body.Close() // nothing of it is sent
 }
 
 // watchAnswer has the answer's body cut where a statement is refused after its

@@ -113,7 +113,6 @@ func (t *transit) answer(status int, header http.Header) {
 // refused statement is not looked at: the refusal takes its place.
 func (t *transit) answered(res *http.Response) error {
 	if d, ok := t.x.Refusal(); ok {
-		discardRest(res)
 		return &refusedError{d}
 	}
 	if err := t.scanned(res); err != nil {
@@ -131,7 +130,7 @@ func (t *transit) answered(res *http.Response) error {
 		case step.repair != nil && d.Rule != RulePanic:
 			step.repair(res)
 		default:
-			discardRest(res) // refused: nothing of it is sent
+			_ = res.Body.Close() // refused: nothing of it is sent
 			return &refusedError{d}
 		}
 	}
