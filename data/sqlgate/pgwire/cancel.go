@@ -129,27 +129,33 @@ func (o *outage) over(g *Gate) {
 	}
 }
 
+// asked reports whether the database refused what the client asked for, and not
+// the gate: a setting that it does not take (classes 22 and 42), or a database
+// that there is not. Its words are about that alone.
+func (r *refusal) asked() bool {
+	return len(r.state) == 5 && (r.state[:2] == "22" || r.state[:2] == "42" || r.state == stateNoDatabase)
+}
+
 // unreachable is what a client is told where the database does not let the gate
 // in. The database's own words are for the log: they have the gate's role.
 func (g *Gate) unreachable(ctx context.Context, a *account, err error) error {
 	if g.ctx.Err() != nil {
 		return shuttingDown()
 	}
+	var r *refusal
+	if errors.As(err, &r) && r.asked() {
+		return faultf(r.state, "%s", r.words)
+	}
 	if count, tell := g.outage.began(g.now()); tell {
 		g.log.Error("the database does not let sessions in", "gate", g.o.Name, "upstream", a.Upstream.Address, "sessions", count, "error", err)
 	}
-	var r *refusal
 	switch {
-	case !errors.As(err, &r):
+	case r == nil:
 		return faultf(stateUnreachable, "the database cannot be reached: try again later")
-	case r.state == stateNoDatabase:
-		return faultf(stateNoDatabase, "the database that was asked for does not exist")
 	case r.state == stateTooMany:
 		return faultf(stateTooMany, "the database has too many sessions: try again later")
 	case len(r.state) == 5 && r.state[:2] == "57":
 		return faultf(r.state, "the database takes no sessions now: try again later")
-	case len(r.state) == 5 && r.state[:2] == "22": // a setting of the client's
-		return faultf(r.state, "the database does not take a setting that the session begins with")
 	}
 	return faultf(stateLost, "the database does not let the gate in")
 }
