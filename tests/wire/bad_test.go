@@ -17,7 +17,7 @@ import (
 
 // wrongStarts are sessions that the server refuses once it knows who asks. The
 // gate has the client prove itself first, and says AuthenticationOk only when
-// the server has let it in; the state is the server's, the words may not be.
+// the server has let it in; what is said then is the server's.
 var wrongStarts = []scenario{
 	{"an unknown parameter", func(d *dialog) { d.open(parameter("nonsense", "1")) }},
 	{"a bad value of a parameter", func(d *dialog) { d.open(parameter("DateStyle", "nonsense")) }},
@@ -27,7 +27,7 @@ var wrongStarts = []scenario{
 	{"an unknown database", func(d *dialog) { d.open(func(c *pgconn.Config) { c.Database = "nowhere" }) }},
 }
 
-func TestSignIn_WhatTheServerRefuses_HasTheSameState(t *testing.T) {
+func TestSignIn_WhatTheServerRefuses_IsToldTheSame(t *testing.T) {
 	d := server(t)
 	d.fresh(t, "wire")
 	to := d.gated(t, "wire")
@@ -37,7 +37,7 @@ func TestSignIn_WhatTheServerRefuses_HasTheSameState(t *testing.T) {
 			sc.play(bare)
 			sc.play(gated)
 			a, b := lastError(t, bare), lastError(t, gated)
-			if a.Code != b.Code || a.Severity != b.Severity {
+			if a.Code != b.Code || a.Severity != b.Severity || a.Message != b.Message {
 				t.Errorf("the bare server says %s %s %q, the gate %s %s %q", a.Severity, a.Code, a.Message, b.Severity, b.Code, b.Message)
 			}
 		})
