@@ -202,6 +202,9 @@ func (j *Judgement) Quiet() bool {
 // it has a function that executes text.
 func (j *Judgement) Again() bool { return j.taint.Executes }
 
+// Known reports whether the statement's shape is learned.
+func (j *Judgement) Known() bool { return j.taint.Known }
+
 // Attack reports whether the statement is one that the client of the exchange
 // wrote: structure from its own request, no row that somebody else may have
 // stored, and no whole statement, which is what an SQL console sends.

@@ -70,7 +70,9 @@ type writer struct {
 func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.b, format+"\n", args...) }
 
 // say writes a comment.
-func (w *writer) say(format string, args ...any) { w.line("-- %s", comment(fmt.Sprintf(format, args...))) }
+func (w *writer) say(format string, args ...any) {
+	w.line("-- %s", comment(fmt.Sprintf(format, args...)))
+}
 
 func (w *writer) head() {
 	w.say("What the role %s needs in the database %s, and no more.", w.role, quoteIdent(w.o.Database))
@@ -200,7 +202,7 @@ func (w *writer) tables() {
 			privilege string
 		}{
 			{t.Select + t.Looked, "SELECT"}, {t.Insert, w.columns("INSERT", t.Inserted, !t.AllInserted)},
-			{t.Update + t.LockTable, w.columns("UPDATE", t.Updated, t.LockTable == 0)}, {t.Delete, "DELETE"}, {t.Truncate, "TRUNCATE"},
+			{t.Update + t.LockTable, w.columns("UPDATE", t.Updated, t.LockTable == 0 && len(t.Updated) < maxColumns)}, {t.Delete, "DELETE"}, {t.Truncate, "TRUNCATE"},
 		} {
 			if p.seen > 0 {
 				all = append(all, p.privilege)

@@ -283,6 +283,9 @@ func (g *Gate) Close() error {
 	if g.templates != nil {
 		errs = append(errs, g.templates.save(ctx, g.store))
 	}
+	if g.sql.judge != nil {
+		errs = append(errs, g.sql.judge.saveSeen(ctx))
+	}
 	if g.events != nil {
 		errs = append(errs, g.events.Close(ctx))
 	}

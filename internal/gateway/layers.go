@@ -26,6 +26,8 @@ type Layers struct {
 	Rungs        []RungLine  `json:"rungs"`
 	Bypasses     []Bypass    `json:"bypasses,omitempty"`
 	Allow        []AllowLine `json:"allow,omitempty"`
+	// SQL are the gates before databases.
+	SQL []SQLGateLine `json:"sql,omitempty"`
 	// Accounts are the database accounts whose statements data/guard judged, or
 	// knows templates of.
 	Accounts []AccountLine `json:"accounts,omitempty"`
@@ -83,7 +85,8 @@ func (g *Gate) Layers(context.Context) (Layers, error) {
 	for _, e := range asm.allow {
 		l.Allow = append(l.Allow, e.line(now))
 	}
-	l.Accounts, l.Quarantine = g.templates.accounts(), g.templates.quarantine()
+	l.Accounts, l.Quarantine = g.templates.accounts(g.sql.judge), g.templates.quarantine()
+	l.SQL = g.sql.lines()
 	return l, nil
 }
 

@@ -233,6 +233,9 @@ func (g *Gate) keepHouse(ctx context.Context) {
 		if err := g.savePolicy(ctx); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving policy reports", "error", err)
 		}
+		if err := g.sql.judge.saveSeen(ctx); err != nil && ctx.Err() == nil {
+			g.logger.Error("saving what accounts did", "error", err)
+		}
 		if err := g.templates.save(ctx, g.store); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving templates", "error", err)
 		}

@@ -22,7 +22,8 @@ import (
 type sqlAccount struct {
 	name string // gate/user
 	// by counts its statements by how well it was known whose they are.
-	by [exchange.Exact + 1]atomic.Uint64
+	by   [exchange.Exact + 1]atomic.Uint64
+	seen seen
 }
 
 // sqlJudge implements sqlgate.Judge and sqlgate.Rows.
@@ -64,6 +65,9 @@ func (j *sqlJudge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Stat
 	switch rules, ok := c.settled(&r); {
 	case ok:
 		r.Verdict, r.Tag = gatehouse.Pass, rules
+		if rules != nil {
+			known.seen.note(rules, c.judgement.Known() || c.asm.statement.guard.mode == gatehouse.Off, j.gate.now)
+		}
 	case c.answers != nil:
 		r.Request = c.answers.ID
 	}

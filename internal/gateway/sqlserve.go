@@ -83,7 +83,11 @@ func (g *Gate) newSQLServer(of config.SQLGate) (*sqlServer, error) {
 		}
 		o.Clients = append(o.Clients, one)
 		a := sqlgate.Account{Gate: of.Name, User: client.User, Background: one.Background}
-		g.sql.judge.accounts[a] = &sqlAccount{name: a.Name()}
+		known := &sqlAccount{name: a.Name()}
+		if err := g.openSeen(known, of, client); err != nil {
+			return nil, err
+		}
+		g.sql.judge.accounts[a] = known
 	}
 	s.gate, err = pgwire.New(o)
 	return s, err

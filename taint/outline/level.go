@@ -122,6 +122,9 @@ func (r *reader) bracket(sc *scope, l *level) {
 	case want: // a query, or tables joined
 		inner.part, inner.query = want, true
 		l.part = have
+		r.nested(sc, inner)
+		r.alias()
+		return
 	case set: // (a, b) = …
 		r.columns(l)
 		l.part = assigned
@@ -217,7 +220,7 @@ func (r *reader) keyword(sc *scope, l *level) bool {
 		}
 		l.part = elsewhere
 	case kwAs:
-		if r.i++; l.defines {
+		if r.i++; l.defines && !l.query {
 			return true
 		}
 		if r.class(r.i) == taint.Quoted || r.class(r.i) == taint.Word && r.kw(r.i) != kwSelect && r.kw(r.i) != kwWith {
@@ -269,10 +272,7 @@ func (r *reader) clause(sc *scope, l *level, k keyword) bool {
 		}
 		return true
 	case kwTablesample:
-		r.i++
-		if r.isName(r.i) {
-			r.chain()
-		}
+		r.sampled(sc)
 		return true
 	default:
 		return false
@@ -317,6 +317,19 @@ func (r *reader) alias() {
 	if r.kw(r.i) != kwSet && r.isName(r.i) && !r.is(r.i, "indexed") {
 		r.pastName()
 	}
+}
+
+// sampled reads TABLESAMPLE method (…) REPEATABLE (…): neither is a function
+// that the statement calls.
+func (r *reader) sampled(sc *scope) {
+	r.i++
+	if r.isName(r.i) {
+		r.chain()
+	}
+	if r.punct('(') {
+		r.nested(sc, level{})
+	}
+	r.skip("repeatable")
 }
 
 // assign reads the column that UPDATE assigns to.

@@ -11,6 +11,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"github.com/gatehousehq/gatehouse/internal/cli"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/internal/gateway"
+	"github.com/gatehousehq/gatehouse/internal/throwaway"
 )
 
 var update = flag.Bool("update", false, "write the golden files and what scripts compare with")
@@ -90,6 +92,9 @@ func condition(name string) (bool, error) {
 	switch name {
 	case "root":
 		return os.Geteuid() == 0, nil
+	case "postgres":
+		_, missing := exec.LookPath("postgres")
+		return missing == nil || len(throwaway.Elsewhere("postgres")) > 0, nil
 	case "exposed":
 		c := config.Default()
 		c.Upstream = "unix:/backend"

@@ -117,6 +117,24 @@ func (u *upward) expect(e entry) error {
 	return nil
 }
 
+// malformed replaces a message that cannot be read by one that fails in its
+// place: what the database would make of it need not be guessed.
+func (u *upward) malformed(kind byte, length int, ends bool) error {
+	words := "invalid message format"
+	if !ends {
+		words = "invalid string in message"
+	}
+	e := u.refusedEntry(kind, words)
+	e.state = stateProtocol
+	switch kind {
+	case 'Q', 'F':
+		u.text = appendQuery(u.text[:0], e.token)
+	default:
+		u.text = appendBind(u.text[:0], e.token)
+	}
+	return u.substitute(e, length, u.text)
+}
+
 func (u *upward) query(length int) (bool, error) {
 	if length > u.g.o.MaxStatement {
 		return u.tooLong(entry{kind: 'Q'}, length, nil)
@@ -127,7 +145,7 @@ func (u *upward) query(length int) (bool, error) {
 	}
 	text, rest, ok := cutString(body)
 	if !ok || len(rest) > 0 {
-		return false, faultf(stateProtocol, "invalid message format")
+		return true, u.malformed('Q', length, ok)
 	}
 	d := u.decide(text)
 	if d.refused {
@@ -194,7 +212,7 @@ func (u *upward) parse(length int) (bool, error) {
 		}
 		name, _, ok := cutString(head)
 		if !ok {
-			return false, faultf(stateProtocol, "invalid message format")
+			return true, u.malformed('P', length, false)
 		}
 		return u.tooLong(entry{kind: 'P'}, length, name)
 	}
@@ -205,7 +223,7 @@ func (u *upward) parse(length int) (bool, error) {
 	name, rest, ok := cutString(body)
 	text, rest, ok2 := cutString(rest)
 	if !ok || !ok2 || len(name) > maxName || len(rest) < 2 || len(rest) != 2+4*int(binary.BigEndian.Uint16(rest)) {
-		return false, faultf(stateProtocol, "invalid message format")
+		return true, u.malformed('P', length, ok && ok2)
 	}
 	d := u.decide(text)
 	if !d.refused && d.ruling.Again && !u.keeps(text) {
@@ -236,33 +254,35 @@ func oids(b []byte) []uint32 {
 }
 
 func (u *upward) execute(length int) (bool, error) {
-	name, _, ok, err := u.name(0, length)
-	if !ok {
-		return false, err
+	name, read, ok := u.name(0, length)
+	switch {
+	case !read:
+		return false, nil
+	case !ok:
+		return true, u.malformed('E', length, false)
 	}
 	return true, u.send(entry{kind: 'E', run: u.portal(name)}, length)
 }
 
-// name reads the name that stands skip bytes into the body.
-func (u *upward) name(skip, length int) (name, rest []byte, ok bool, err error) {
-	head, ok := u.body(min(length, skip+maxName+1))
-	if !ok {
-		return nil, nil, false, nil
+// name reads the name that stands skip bytes into the body, once that much was
+// read. ok is set where it ends.
+func (u *upward) name(skip, length int) (name []byte, read, ok bool) {
+	head, read := u.body(min(length, skip+maxName+1))
+	if !read || len(head) < skip {
+		return nil, read, false
 	}
-	if len(head) >= skip {
-		name, rest, ok = cutString(head[skip:])
-	}
-	if !ok || len(head) < skip {
-		return nil, nil, false, faultf(stateProtocol, "invalid message format")
-	}
-	return name, rest, true, nil
+	name, _, ok = cutString(head[skip:])
+	return name, true, ok
 }
 
 // named is Describe and Close, of a statement or a portal.
 func (u *upward) named(kind byte, length int) (bool, error) {
-	name, _, ok, err := u.name(1, length)
-	if !ok {
-		return false, err
+	name, read, ok := u.name(1, length)
+	switch {
+	case !read:
+		return false, nil
+	case !ok:
+		return true, u.malformed(kind, length, false)
 	}
 	e := entry{kind: kind}
 	switch what, _ := u.body(1); {
@@ -289,7 +309,7 @@ func (u *upward) functionCall(length int) (bool, error) {
 	oid, ok := u.body(min(length, 4))
 	switch {
 	case length < 4:
-		return false, faultf(stateProtocol, "invalid message format")
+		return true, u.malformed('F', length, true)
 	case !ok:
 		return false, nil
 	}

@@ -1,0 +1,103 @@
+package wire
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/gatehousehq/gatehouse/internal/testkit"
+)
+
+// client is a program that speaks to the target. It runs in a folder of its own.
+func (t target) client(tb testing.TB, program string, args ...string) *exec.Cmd {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), program, args...)
+	cmd.Dir = tb.TempDir()
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + cmd.Dir, "TZ=UTC", "PSQLRC=/dev/null", "PSQL_HISTORY=/dev/null"}, t.env()...)
+	return cmd
+}
+
+// said is everything that a program wrote, which must end well.
+func said(t *testing.T, cmd *exec.Cmd) string {
+	t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return string(out)
+}
+
+func script(t *testing.T, name string) string {
+	t.Helper()
+	path, err := filepath.Abs(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestPsql_WholeJob_LooksTheSameThroughTheGate(t *testing.T) {
+	psql := testkit.Need(t, "psql")
+	twice(t, func(t *testing.T, to target) string {
+		out := said(t, to.client(t, psql, "--no-psqlrc", "--echo-all", "--file", script(t, "psql.sql")))
+		for _, want := range []string{"\nthe same\n", " goes on after its savepoint\n", " connected again\n", "a large object of the fixtures\n"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("psql did not get as far as %q:\n%s", want, out)
+			}
+		}
+		return out
+	})
+}
+
+func TestPsql_SingleTransactionThatFails_UndoesAll(t *testing.T) {
+	psql := testkit.Need(t, "psql")
+	twice(t, func(t *testing.T, to target) string {
+		cmd := to.client(t, psql, "--no-psqlrc", "--single-transaction", "--set", "ON_ERROR_STOP=1", "-c", "insert into copied values (1)", "-c", "select 1/0", "-c", "select 2")
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Error("psql says that all went well")
+		}
+		return string(out) + to.server.ask(t, to.database, "select count(*)::text from copied")
+	})
+}
+
+// An interrupt has psql cancel what runs, and go on.
+func TestPsql_Interrupted_CancelsAndGoesOn(t *testing.T) {
+	psql := testkit.Need(t, "psql")
+	for name, statement := range map[string]string{
+		"a statement": "select pg_sleep(30) /* interrupt */;\n",
+		"watch":       "select 'watched' || pg_sleep(30) /* interrupt */ \\watch 1\n",
+		"COPY":        "copy (select pg_sleep(30) /* interrupt */) to stdout;\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			twice(t, func(t *testing.T, to target) string {
+				cmd := to.client(t, psql, "--no-psqlrc", "--quiet", "--no-align", "--tuples-only")
+				cmd.Stdin = strings.NewReader("begin;\ninsert into copied values (1);\ncommit;\nbegin;\n" + statement + "select 'after';\nrollback;\nselect count(*) from copied;\n")
+				var out testkit.Output
+				cmd.Stdout, cmd.Stderr = &out, &out
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				waitRunning(t, to.server, "/* interrupt */")
+				if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+					t.Error(err)
+				}
+				err := cmd.Wait()
+				if text := out.String(); !strings.Contains(text, "canceling statement due to user request") {
+					t.Errorf("the statement was not cancelled: %s", text)
+				}
+				return out.String() + "\n" + exitOf(err)
+			})
+		})
+	}
+}
+
+func exitOf(err error) string {
+	if err == nil {
+		return "ended well"
+	}
+	return err.Error()
+}
