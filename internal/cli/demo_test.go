@@ -57,7 +57,7 @@ func TestDemo_ForAPerson_NoAttackReachesTheMachine(t *testing.T) {
 	if tried < 3 {
 		t.Errorf("%d attacks were tried", tried)
 	}
-	db, err := d.database.open(bareAccount, bareAccount)
+	db, err := d.database.open(bareRole, bareDatabase)
 	if err != nil {
 		t.Fatal(err)
 	}

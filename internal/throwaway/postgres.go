@@ -147,7 +147,7 @@ func start(ctx context.Context, o Options, folder string, as *account) (*Server,
 // initialise makes the cluster's files.
 func initialise(ctx context.Context, o Options, folder string, as *account) error {
 	args := []string{"--pgdata", filepath.Join(folder, "data"), "--username", User, "--auth", "trust",
-		"--encoding", "UTF8", "--locale", "C", "--no-sync", "--no-instructions"}
+		"--encoding", "UTF8", "--locale", "C", "--no-sync"}
 	if o.Password != "" {
 		file := filepath.Join(folder, "password")
 		if err := writeFor(as, file, o.Password); err != nil {

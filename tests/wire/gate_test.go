@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -62,7 +61,7 @@ func (j *judge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Stateme
 		j.refused.Add(1)
 		return sqlgate.Ruling{Request: request}
 	}
-	judgement := j.guard.Check(nil, taint.Statement{
+	judgement := j.guard.Check(exchange.Attribution{}, taint.Statement{
 		Account: a.Name(), SQL: st.SQL, Params: st.Values,
 		Lexer: taint.Lexer{Dialect: taint.PostgreSQL, Backslash: st.Backslash},
 	}, guard.Modes{Unknown: gatehouse.Observe, Password: gatehouse.Observe})
@@ -70,7 +69,7 @@ func (j *judge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Stateme
 		j.refused.Add(1)
 		return sqlgate.Ruling{Request: request}
 	}
-	if err := j.guard.Passed(ctx, nil, events.About{}, "", judgement); err != nil {
+	if err := j.guard.Passed(ctx, events.About{}, "", judgement); err != nil {
 		return sqlgate.Ruling{Request: request}
 	}
 	j.passed.Add(1)
@@ -195,12 +194,6 @@ func (d *database) gated(t testing.TB, name string, options ...func(*pgwire.Opti
 	j, err := newJudge()
 	if err != nil {
 		t.Fatal(err)
-	}
-	if os.Getenv("WIRE_DEV") != "" { // DEV
-		to := d.bare(name)
-		j.asked.Add(1)
-		to.judge = j
-		return to
 	}
 	o := pgwire.Options{Name: "wire", Clients: d.clients(), Judge: j}
 	for _, set := range options {

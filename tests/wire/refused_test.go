@@ -239,7 +239,11 @@ var refused = []refusedScript{
 }
 
 func TestRefused_InEveryState_LooksLikeAStatementThatFailsByItself(t *testing.T) {
-	d := server(t)
+	refuseAt(t, server(t))
+}
+
+func refuseAt(t *testing.T, d *database) {
+	t.Helper()
 	d.fresh(t, "wire")
 	to := d.gated(t, "wire")
 	for _, sc := range refused {

@@ -57,12 +57,6 @@ var sessions = []scenario{
 			s.query("show application_name", "show client_encoding", "show search_path", "show work_mem", "select date '2024-02-03'", "select current_user, session_user, current_database()")
 		}
 	}},
-	{"an unknown parameter", func(d *dialog) { d.open(parameter("nonsense", "1")) }},
-	{"a bad value of a parameter", func(d *dialog) { d.open(parameter("DateStyle", "nonsense")) }},
-	{"an unknown encoding", func(d *dialog) { d.open(parameter("client_encoding", "nonsense")) }},
-	{"bad options", func(d *dialog) { d.open(parameter("options", "--nonsense")) }},
-	{"a parameter that only a superuser may set", func(d *dialog) { d.open(parameter("log_statement", "all")) }},
-	{"an unknown database", func(d *dialog) { d.open(func(c *pgconn.Config) { c.Database = "nowhere" }) }},
 	{"notified by another session", func(d *dialog) {
 		hears, tells := d.open(), d.open()
 		if hears == nil || tells == nil {

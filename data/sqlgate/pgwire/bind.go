@@ -39,7 +39,7 @@ func (u *upward) bind(length int) (bool, error) {
 	portal, rest, ok := cutString(head)
 	statement, rest, ok2 := cutString(rest)
 	if !ok || !ok2 || len(portal) > maxName || len(statement) > maxName {
-		return false, faultf(stateProtocol, "invalid message format")
+		return true, u.malformed('B', length, ok && ok2)
 	}
 	again, lost := u.executing(statement)
 	if len(again) > 0 || lost {
@@ -82,7 +82,7 @@ func (u *upward) bindAgain(length int, portal, statement []byte, again []*defini
 	for _, def := range again {
 		values = u.bound(rest, def.types, true)
 		if !values.whole {
-			return false, faultf(stateProtocol, "invalid message format")
+			return true, u.malformed('B', length, true)
 		}
 		ruling = u.g.judge(u.ctx, u.a, sqlgate.Statement{SQL: def.sql, Bound: true, Values: values.values, Backslash: def.backslash, Client: u.addr})
 		clear(values.values)

@@ -26,6 +26,7 @@ func (g *Gate) register(s *session, minor int) error {
 	if minor >= 2 {
 		s.key = g.random(longKey)
 	}
+	s.pid = binary.BigEndian.Uint32(g.random(4)) & 0x7fffffff // clients take it for a signed number
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -34,18 +35,13 @@ func (g *Gate) register(s *session, minor int) error {
 	case len(g.sessions) >= g.o.MaxSessions:
 		return faultf(stateTooMany, "too many sessions: the gate takes %d at once", g.o.MaxSessions)
 	}
-	for {
-		s.pid = binary.BigEndian.Uint32(g.random(4)) & 0x7fffffff // clients take it for a signed number
-		if s.pid != 0 && g.sessions[s.pid] == nil {
-			g.sessions[s.pid] = s
-			return nil
-		}
-	}
+	g.sessions[s] = true
+	return nil
 }
 
 func (g *Gate) endSession(s *session) {
 	g.mu.Lock()
-	delete(g.sessions, s.pid)
+	delete(g.sessions, s)
 	g.mu.Unlock()
 	if s.server != nil {
 		_ = s.server.Close() // it may be closed already
@@ -61,8 +57,13 @@ func (s *session) cancelKey() []byte {
 // names. Whether there is one, the client is not told.
 func (g *Gate) cancel(ctx context.Context, c *cancel) {
 	g.mu.Lock()
-	s := g.sessions[c.pid]
-	if s == nil || subtle.ConstantTimeCompare(s.key, c.key) != 1 || s.upstream.key == nil {
+	var s *session
+	for open := range g.sessions {
+		if open.pid == c.pid && subtle.ConstantTimeCompare(open.key, c.key) == 1 && open.upstream.key != nil {
+			s = open
+		}
+	}
+	if s == nil {
 		g.mu.Unlock()
 		return
 	}
@@ -128,27 +129,34 @@ func (o *outage) over(g *Gate) {
 	}
 }
 
-// unreachable is what a client is told where the database does not let the gate
-// in. The database's own words are for the log: they have the gate's role.
-func (g *Gate) unreachable(ctx context.Context, a *account, err error) error {
+// unreachable is what a client is told where the database does not begin a
+// session. What it says before it lets the gate in is about the gate's role, and
+// for the log.
+func (g *Gate) unreachable(a *account, err error) error {
 	if g.ctx.Err() != nil {
 		return shuttingDown()
+	}
+	var r *refusal
+	refused := errors.As(err, &r)
+	class := ""
+	if refused {
+		class = r.state[:min(len(r.state), 2)]
+	}
+	if refused && r.body != nil && class != "53" && class != "57" {
+		return &fault{state: r.state, words: r.words, body: r.body} // what the client asked for cannot be had
 	}
 	if count, tell := g.outage.began(g.now()); tell {
 		g.log.Error("the database does not let sessions in", "gate", g.o.Name, "upstream", a.Upstream.Address, "sessions", count, "error", err)
 	}
-	var r *refusal
 	switch {
-	case !errors.As(err, &r):
+	case !refused:
 		return faultf(stateUnreachable, "the database cannot be reached: try again later")
-	case r.state == stateNoDatabase:
-		return faultf(stateNoDatabase, "the database that was asked for does not exist")
+	case r.body != nil:
+		return &fault{state: r.state, words: r.words, body: r.body}
 	case r.state == stateTooMany:
 		return faultf(stateTooMany, "the database has too many sessions: try again later")
-	case len(r.state) == 5 && r.state[:2] == "57":
+	case class == "57" && len(r.state) == 5:
 		return faultf(r.state, "the database takes no sessions now: try again later")
-	case len(r.state) == 5 && r.state[:2] == "22": // a setting of the client's
-		return faultf(r.state, "the database does not take a setting that the session begins with")
 	}
 	return faultf(stateLost, "the database does not let the gate in")
 }

@@ -63,6 +63,10 @@ func (d *downward) run() (last []byte) {
 				break
 			}
 		}
+		if d.parting.Load() && d.quiet() {
+			_ = d.flush() // it fails for the last words too
+			return d.last
+		}
 		err := d.fill()
 		switch {
 		case err == nil:
@@ -74,6 +78,14 @@ func (d *downward) run() (last []byte) {
 			return d.lost(err)
 		}
 	}
+}
+
+// quiet reports whether nothing is to be answered any more.
+func (d *downward) quiet() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = d.ended || d.answering() == nil
+	return d.ended
 }
 
 // broken ends the session over what the database sent.
@@ -279,7 +291,7 @@ func (d *downward) failure(length int) (bool, error) {
 	}
 	d.fatal = isFatal(body)
 	d.mu.Lock()
-	words, replaced := d.refusedWords(body)
+	state, words, replaced := d.refusedWords(body)
 	d.tell1 = d.tell1[:0]
 	switch h := d.answering(); {
 	case h == nil: // it ends the session, or is of nothing that was sent
@@ -296,7 +308,7 @@ func (d *downward) failure(length int) (bool, error) {
 	d.current = nil
 	d.releaseAll(true)
 	if replaced {
-		return true, d.replace(length, appendError(nil, severityError, stateRefused, words))
+		return true, d.replace(length, appendError(nil, severityError, state, words))
 	}
 	d.pass(length)
 	return true, nil
@@ -304,16 +316,16 @@ func (d *downward) failure(length int) (bool, error) {
 
 // refusedWords finds the refused statement that an error is about. Statements
 // before it were answered. The caller holds mu.
-func (d *downward) refusedWords(body []byte) (string, bool) {
+func (d *downward) refusedWords(body []byte) (state, words string, ok bool) {
 	if d.tokens == 0 || !bytes.Contains(body, []byte(tokenPrefix)) {
-		return "", false
+		return "", "", false
 	}
 	for i := range d.queue.n {
 		if e := d.queue.at(i); e.token != "" && bytes.Contains(body, []byte(e.token)) {
-			return e.words, true
+			return e.state, e.words, true
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
 func isFatal(body []byte) bool {

@@ -75,7 +75,7 @@ func refusedWords(r sqlgate.Ruling) string {
 
 // refusedEntry is for a message that is replaced.
 func (u *upward) refusedEntry(kind byte, words string) entry {
-	return entry{kind: kind, token: tokenPrefix + hex.EncodeToString(u.g.random(16)), words: words}
+	return entry{kind: kind, token: tokenPrefix + hex.EncodeToString(u.g.random(16)), state: stateRefused, words: words}
 }
 
 // judge asks the judge; one that panics refuses.

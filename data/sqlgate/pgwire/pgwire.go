@@ -101,7 +101,7 @@ type Gate struct {
 
 	mu        sync.Mutex
 	listeners map[net.Listener]bool
-	sessions  map[uint32]*session // by the pid that clients are told
+	sessions  map[*session]bool
 	signIns   map[net.Conn]bool
 	work      int // goroutines that Shutdown waits for
 	idle      chan struct{}
@@ -126,7 +126,7 @@ func New(o Options) (*Gate, error) {
 	o.setDefaults()
 	g := &Gate{
 		o: o, now: o.Now, log: o.Logger, throttle: newThrottle(o.Now), accounts: make(map[string]*account),
-		listeners: make(map[net.Listener]bool), sessions: make(map[uint32]*session), signIns: make(map[net.Conn]bool),
+		listeners: make(map[net.Listener]bool), sessions: make(map[*session]bool), signIns: make(map[net.Conn]bool),
 		secret: make([]byte, 32),
 	}
 	if _, err := io.ReadFull(o.Rand, g.secret); err != nil {

@@ -8,10 +8,10 @@ type entry struct {
 	kind byte
 	// token is in the error that will come where the message was replaced.
 	token string
-	// words are what the client is told in place of that error.
-	words string
-	run   *run
-	def   *definition
+	// state and words are what the client is told in place of that error.
+	state, words string
+	run          *run
+	def          *definition
 	// at numbers the messages that may change settings.
 	at uint64
 }

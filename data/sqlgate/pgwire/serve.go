@@ -204,14 +204,17 @@ func (s *startup) databaseOf(a *account) string {
 func (g *Gate) join(ctx context.Context, s *session, start *startup) (map[string]string, error) {
 	b, err := g.connect(ctx, &s.a.Upstream, append([]param{{"database", s.database}}, start.params...))
 	if err != nil {
-		return nil, g.unreachable(ctx, s.a, err)
+		return nil, g.unreachable(s.a, err)
 	}
 	g.outage.over(g)
 	g.mu.Lock()
 	s.server, s.upstream = b.conn, cancel{pid: b.pid, key: b.key}
+	if b.key != nil {
+		// Clients know their own notifications by it, and pg_backend_pid().
+		s.pid = b.pid
+	}
 	g.mu.Unlock()
-	hello := []byte{'R', 0, 0, 0, 8, 0, 0, 0, authOK}
-	hello = append(hello, b.reported...)
+	hello := append(welcome(), b.reported...)
 	hello = appendMessage(hello, 'K', s.cancelKey())
 	hello = append(hello, 'Z', 0, 0, 0, 5, 'I')
 	if _, err := s.client.Write(hello); err != nil {
@@ -219,6 +222,9 @@ func (g *Gate) join(ctx context.Context, s *session, start *startup) (map[string
 	}
 	return b.settings, nil
 }
+
+// welcome is AuthenticationOk.
+func welcome() []byte { return []byte{'R', 0, 0, 0, 8, 0, 0, 0, authOK} }
 
 // enter begins work that Shutdown waits for; false where it is too late for it.
 func (g *Gate) enter() bool {
@@ -301,7 +307,7 @@ func shuttingDown() *fault {
 
 // open are the sessions that have begun. The caller holds mu.
 func (g *Gate) open() (open []*session) {
-	for _, s := range g.sessions {
+	for s := range g.sessions {
 		if s.carrying {
 			open = append(open, s)
 		}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
@@ -21,6 +22,8 @@ const (
 	// lastAnswer is how long the database has to end a session that the client
 	// has ended.
 	lastAnswer = 10 * time.Second
+	// maxDiscarded bounds what is read of a client that broke the protocol.
+	maxDiscarded = 1 << 20
 )
 
 // A session is a client that signed in, and its session with the database. One
@@ -49,6 +52,8 @@ type session struct {
 	// client is told then.
 	ended bool
 	last  []byte
+	// parting is set where it is ended once all was answered.
+	parting atomic.Bool
 	// leaving is set where the client has said that it ends.
 	leaving bool
 }
@@ -71,10 +76,10 @@ type state struct {
 	// asked counts messages that may change settings; those up to settled have
 	// been answered, and changes with them.
 	asked, settled uint64
-	reading       reading
-	statements    statements
-	portals       portals
-	free          []*run
+	reading        reading
+	statements     statements
+	portals        portals
+	free           []*run
 }
 
 var errEnded = errors.New("the session has ended")
@@ -115,12 +120,32 @@ func (s *session) ascend() {
 	var f *fault
 	switch {
 	case errors.As(err, &f):
-		s.shut(f.fatal())
+		s.part(u.stream, f)
 	case errors.Is(err, io.EOF) || errors.Is(err, errLeft):
 		s.leave(err)
 	default:
 		s.shut(nil)
 	}
+}
+
+// part ends the session over what the client sent: after the answers to what it
+// sent before, as the database would.
+func (s *session) part(u *stream, f *fault) {
+	_, err := u.to.Write([]byte{'H', 0, 0, 0, 4}) // Flush
+	s.mu.Lock()
+	s.last = f.fatal()
+	pending := s.queue.n > 0 && err == nil
+	if pending {
+		s.parting.Store(true)
+		_ = s.server.SetReadDeadline(time.Now().Add(lastWords)) // a connection that is closed needs none
+	}
+	s.mu.Unlock()
+	if !pending {
+		s.shut(f.fatal())
+	}
+	// What is not read when the connection is closed would take the last words
+	// with it.
+	_, _ = io.CopyN(io.Discard, s.client, maxDiscarded)
 }
 
 // leave lets the database finish what the client sent before it ended.
@@ -178,7 +203,9 @@ func (s *session) over() (last []byte, ends bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.ended:
+	case s.ended || s.parting.Load():
+		s.ended = true
+		s.room.Broadcast()
 		return s.last, true
 	case s.leaving:
 		return nil, true

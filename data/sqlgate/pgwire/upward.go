@@ -97,6 +97,14 @@ func (u *upward) substitute(e entry, length int, text []byte) error {
 
 // expect enters a message that will be answered, before it is sent.
 func (u *upward) expect(e entry) error {
+	skipped, err := u.queueUp(e)
+	if skipped && e.kind == 'Q' {
+		u.release(e.run)
+	}
+	return err
+}
+
+func (u *upward) queueUp(e entry) (skipped bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for u.queue.n >= maxPending && !u.ended {
@@ -104,17 +112,34 @@ func (u *upward) expect(e entry) error {
 		err := u.flush() // else the answers might wait for it
 		u.mu.Lock()
 		if err != nil {
-			return err
+			return false, err
 		}
 		if u.queue.n >= maxPending && !u.ended {
 			u.room.Wait()
 		}
 	}
 	if u.ended {
-		return errEnded
+		return false, errEnded
 	}
-	u.enter(e)
-	return nil
+	return u.enter(e), nil
+}
+
+// malformed replaces a message that cannot be read by one that fails in its
+// place: what the database would make of it need not be guessed.
+func (u *upward) malformed(kind byte, length int, ends bool) error {
+	words := "invalid message format"
+	if !ends {
+		words = "invalid string in message"
+	}
+	e := u.refusedEntry(kind, words)
+	e.state = stateProtocol
+	switch kind {
+	case 'Q', 'F':
+		u.text = appendQuery(u.text[:0], e.token)
+	default:
+		u.text = appendBind(u.text[:0], e.token)
+	}
+	return u.substitute(e, length, u.text)
 }
 
 func (u *upward) query(length int) (bool, error) {
@@ -127,7 +152,7 @@ func (u *upward) query(length int) (bool, error) {
 	}
 	text, rest, ok := cutString(body)
 	if !ok || len(rest) > 0 {
-		return false, faultf(stateProtocol, "invalid message format")
+		return true, u.malformed('Q', length, ok)
 	}
 	d := u.decide(text)
 	if d.refused {
@@ -194,7 +219,7 @@ func (u *upward) parse(length int) (bool, error) {
 		}
 		name, _, ok := cutString(head)
 		if !ok {
-			return false, faultf(stateProtocol, "invalid message format")
+			return true, u.malformed('P', length, false)
 		}
 		return u.tooLong(entry{kind: 'P'}, length, name)
 	}
@@ -205,7 +230,7 @@ func (u *upward) parse(length int) (bool, error) {
 	name, rest, ok := cutString(body)
 	text, rest, ok2 := cutString(rest)
 	if !ok || !ok2 || len(name) > maxName || len(rest) < 2 || len(rest) != 2+4*int(binary.BigEndian.Uint16(rest)) {
-		return false, faultf(stateProtocol, "invalid message format")
+		return true, u.malformed('P', length, ok && ok2)
 	}
 	d := u.decide(text)
 	if !d.refused && d.ruling.Again && !u.keeps(text) {
@@ -236,33 +261,35 @@ func oids(b []byte) []uint32 {
 }
 
 func (u *upward) execute(length int) (bool, error) {
-	name, _, ok, err := u.name(0, length)
-	if !ok {
-		return false, err
+	name, read, ok := u.name(0, length)
+	switch {
+	case !read:
+		return false, nil
+	case !ok:
+		return true, u.malformed('E', length, false)
 	}
 	return true, u.send(entry{kind: 'E', run: u.portal(name)}, length)
 }
 
-// name reads the name that stands skip bytes into the body.
-func (u *upward) name(skip, length int) (name, rest []byte, ok bool, err error) {
-	head, ok := u.body(min(length, skip+maxName+1))
-	if !ok {
-		return nil, nil, false, nil
+// name reads the name that stands skip bytes into the body, once that much was
+// read. ok is set where it ends.
+func (u *upward) name(skip, length int) (name []byte, read, ok bool) {
+	head, read := u.body(min(length, skip+maxName+1))
+	if !read || len(head) < skip {
+		return nil, read, false
 	}
-	if len(head) >= skip {
-		name, rest, ok = cutString(head[skip:])
-	}
-	if !ok || len(head) < skip {
-		return nil, nil, false, faultf(stateProtocol, "invalid message format")
-	}
-	return name, rest, true, nil
+	name, _, ok = cutString(head[skip:])
+	return name, true, ok
 }
 
 // named is Describe and Close, of a statement or a portal.
 func (u *upward) named(kind byte, length int) (bool, error) {
-	name, _, ok, err := u.name(1, length)
-	if !ok {
-		return false, err
+	name, read, ok := u.name(1, length)
+	switch {
+	case !read:
+		return false, nil
+	case !ok:
+		return true, u.malformed(kind, length, false)
 	}
 	e := entry{kind: kind}
 	switch what, _ := u.body(1); {
@@ -289,7 +316,7 @@ func (u *upward) functionCall(length int) (bool, error) {
 	oid, ok := u.body(min(length, 4))
 	switch {
 	case length < 4:
-		return false, faultf(stateProtocol, "invalid message format")
+		return true, u.malformed('F', length, true)
 	case !ok:
 		return false, nil
 	}

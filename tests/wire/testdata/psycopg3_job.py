@@ -70,11 +70,7 @@ with psycopg.connect("", autocommit=True, row_factory=dict_row) as c:
             p.sync()
         except psycopg.Error as e:
             say("pipeline failed", type(e).__name__, e.sqlstate)
-        try:
-            say("goes on", c.execute("select 3 as n").fetchone())
-        except psycopg.Error as e:
-            say("pipeline aborted", type(e).__name__, e.sqlstate)
-            p.sync()
+    # How far a pipeline has got when it fails is a race in psycopg itself.
     say("after it", c.execute("select count(*) from copied where id >= 70000").fetchone())
 
     with c.transaction(), c.cursor("named") as n:
