@@ -41,6 +41,8 @@ SELECT query_to_xml('select * from users', true, true, ''); EXECUTE IMMEDIATE 'd
 ;--`
 
 // wikiServer makes a server with a database for the wiki and a role that owns it.
+// The installer looks whether there is a role of the name that it signs in by, and
+// makes one otherwise: so the gate's account has the role's name.
 func wikiServer(t *testing.T) *postgres.Server {
 	t.Helper()
 	server := postgres.Start(t)
@@ -49,7 +51,7 @@ func wikiServer(t *testing.T) *postgres.Server {
 		t.Fatal(err)
 	}
 	defer func() { _ = c.Close(context.WithoutCancel(t.Context())) }() // the server goes with the test
-	for _, sql := range []string{"CREATE ROLE wiki LOGIN", "CREATE DATABASE wiki OWNER wiki"} {
+	for _, sql := range []string{"CREATE ROLE migrate LOGIN", "CREATE DATABASE wiki OWNER migrate"} {
 		if _, err := c.Exec(t.Context(), sql); err != nil {
 			t.Fatalf("%s: %v", sql, err)
 		}
@@ -125,7 +127,7 @@ func newGatedWiki(t *testing.T) *gatedWiki {
 	if err != nil {
 		t.Fatal(err)
 	}
-	upstream.User = url.User("wiki")
+	upstream.User = url.User("migrate")
 	w := &gatedWiki{address: "127.0.0.1:" + testkit.FreePort(t), through: startRelay(t), state: filepath.Join(t.TempDir(), "state"), sql: testkit.NewSQLGate(t, upstream.String())}
 	_, port, err := net.SplitHostPort(w.through.listener.Addr().String())
 	if err != nil {
@@ -209,8 +211,8 @@ func TestMediaWikiOnPostgreSQL_Bare_HasNoTroubleOfItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wiki := account{"wiki", "unused"}
-	mediawikiOn(t, address, origin, &wikiDatabase{host, port, "wiki", wiki, wiki})
+	owner := account{"migrate", "unused"}
+	mediawikiOn(t, address, origin, &wikiDatabase{host, port, "wiki", owner, owner})
 	b := browser.Start(t)
 	useWiki(t, b, origin)
 	signIn(t, b, origin)

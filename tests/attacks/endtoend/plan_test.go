@@ -202,7 +202,7 @@ func (a *attempt) sentFor(value string) (values []string, made string, ok bool) 
 	case "trim":
 		return []string{"  " + value + " "}, value, true
 	case "upper":
-		return []string{value}, strings.ToUpper(value), true
+		return []string{value}, strings.ToUpper(value), a.Context != "identifier" // "NAME" is another column
 	case "truncate":
 		keep, err := strconv.Atoi(strings.TrimPrefix(a.Way, "cut to "))
 		return []string{value}, value, err == nil && len(value) <= keep
