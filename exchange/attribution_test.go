@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -491,6 +492,34 @@ func TestBlame_IsOfTheOneThatSentIt(t *testing.T) {
 	b.Forget()
 	if b.Blame(evidence) != x {
 		t.Error("later its only sender does not answer for it")
+	}
+}
+
+func TestBlame_OfOneClientsRequests_IsTheOneInFlight(t *testing.T) {
+	b := newBench(t)
+	send := func(from string) *exchange.Exchange {
+		x := b.get("/?q=x'+UNION+SELECT+1+--")
+		x.Client = netip.MustParseAddr(from)
+		return x
+	}
+	first := send("192.0.2.7")
+	b.leave(first)
+	second := send("192.0.2.7")
+	evidence := taint.Evidence{Place: gatehouse.Place{Kind: gatehouse.Query, Name: "q"}, Exchange: first.ID}
+	if b.Blame(evidence) != second {
+		t.Error("the same client's request in flight does not answer for it")
+	}
+	b.leave(second)
+	if b.Blame(evidence) != second {
+		t.Error("the client does not answer for what it sent last")
+	}
+	second.Refuse(gatehouse.Decision{})
+	if b.Blame(evidence) != first {
+		t.Error("the client does not answer for what it sent before that")
+	}
+	send("192.0.2.8")
+	if b.Blame(evidence) != nil {
+		t.Error("one of two clients answers for it")
 	}
 }
 

@@ -231,15 +231,16 @@ func (b *Backend) noteValue(x *Exchange, hash uint64) {
 }
 
 // Blame finds the exchange whose client sent the input that a statement is
-// denied for, where no other has sent a value that holds it: then it is nobody
-// else's doing. It is nil for what was read from the database, for what was
+// denied for, where no other client has sent a value that holds it: then it is
+// nobody else's doing. It is nil for what was read from the database, for what was
 // found only in parts, and for words that anybody may have sent.
 func (b *Backend) Blame(e taint.Evidence) *Exchange {
 	if e.Place.Kind == gatehouse.Row || e.Exchange == "" || e.Backward {
 		return nil
 	}
 	b.mu.RLock()
+	live := len(b.live)
 	all := b.remembered(nil)
 	b.mu.RUnlock()
-	return sole(all, e)
+	return sole(all[:live], all[live:], e)
 }

@@ -90,7 +90,7 @@ func (r *reader) level(sc *scope, l level) level {
 // deeper counts a level; one too deep ends the reading.
 func (r *reader) deeper() {
 	if r.depth++; r.depth > maxDepth {
-		r.unsure("it is nested deeper than is read")
+		r.capped("it is nested deeper than is read")
 		r.i = len(r.tokens)
 	}
 }
@@ -201,12 +201,7 @@ func (r *reader) keyword(sc *scope, l *level) bool {
 		r.selectInto(l)
 		return true
 	case kwTable:
-		r.i++
-		r.skip("only")
-		if r.isName(r.i) {
-			r.source(sc, l)
-			l.part = elsewhere
-		}
+		r.wholeTable(sc, l)
 		return true
 	case kwWith:
 		if !l.defines || r.kw(r.i-1) != kwAs {
@@ -220,18 +215,35 @@ func (r *reader) keyword(sc *scope, l *level) bool {
 		}
 		l.part = elsewhere
 	case kwAs:
-		if r.i++; l.defines && !l.query {
-			return true
-		}
-		if r.class(r.i) == taint.Quoted || r.class(r.i) == taint.Word && r.kw(r.i) != kwSelect && r.kw(r.i) != kwWith {
-			r.pastName() // a label, which may be any word
-		}
+		r.label(l)
 		return true
 	default:
 		return r.clause(sc, l, k)
 	}
 	r.i++
 	return true
+}
+
+// wholeTable reads TABLE x, which is SELECT * FROM x.
+func (r *reader) wholeTable(sc *scope, l *level) {
+	r.i++
+	r.skip("only")
+	if r.isName(r.i) {
+		r.source(sc, l)
+		l.part = elsewhere
+	}
+}
+
+// label goes past AS and the name after it, which may be any word; in a
+// definition a query may follow instead.
+func (r *reader) label(l *level) {
+	r.i++
+	if l.defines && !l.query {
+		return
+	}
+	if r.class(r.i) == taint.Quoted || r.class(r.i) == taint.Word && r.kw(r.i) != kwSelect && r.kw(r.i) != kwWith {
+		r.pastName()
+	}
 }
 
 // clause reads a word that begins or ends a part of a query.

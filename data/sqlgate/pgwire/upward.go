@@ -97,6 +97,14 @@ func (u *upward) substitute(e entry, length int, text []byte) error {
 
 // expect enters a message that will be answered, before it is sent.
 func (u *upward) expect(e entry) error {
+	skipped, err := u.queueUp(e)
+	if skipped && e.kind == 'Q' {
+		u.release(e.run)
+	}
+	return err
+}
+
+func (u *upward) queueUp(e entry) (skipped bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for u.queue.n >= maxPending && !u.ended {
@@ -104,17 +112,16 @@ func (u *upward) expect(e entry) error {
 		err := u.flush() // else the answers might wait for it
 		u.mu.Lock()
 		if err != nil {
-			return err
+			return false, err
 		}
 		if u.queue.n >= maxPending && !u.ended {
 			u.room.Wait()
 		}
 	}
 	if u.ended {
-		return errEnded
+		return false, errEnded
 	}
-	u.enter(e)
-	return nil
+	return u.enter(e), nil
 }
 
 // malformed replaces a message that cannot be read by one that fails in its
