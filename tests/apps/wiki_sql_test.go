@@ -135,6 +135,11 @@ func newGatedWiki(t *testing.T) *gatedWiki {
 	}
 	w.origin = "https://localhost:" + port
 	w.start(t)
+	t.Cleanup(func() { // an installer that fails says less than the gate
+		if t.Failed() {
+			wantNothing(t, w.gate, time.Time{}, taint.RuleUnknown)
+		}
+	})
 	mediawikiOn(t, w.address, w.origin, &wikiDatabase{
 		host: w.sql.Host(), port: w.sql.Port(), name: w.sql.Database(),
 		installer: account{"migrate", w.sql.Password("migrate")}, wiki: account{"app", w.sql.Password("app")},

@@ -139,7 +139,7 @@ func (s *stand) judge(t *testing.T, sent []attempt, results map[int]result) *tal
 			t.Errorf("%s did not become its statement: status %d, %+v", a.ID, r.status, r.done)
 		case a.ordinary:
 			if r.status != http.StatusOK {
-				t.Errorf("the ordinary request %s got %d: %+v %q", a.ID, r.status, r.done, a.SQL)
+				t.Errorf("the ordinary request %s got %d: %+v %q\n%s", a.ID, r.status, r.done, a.SQL, s.gate.Explain(t, r.request))
 			}
 		default:
 			c.add(a, r.refused(), r.problem && r.status == http.StatusForbidden)
