@@ -165,7 +165,7 @@ func (a *attempt) ofGoodWill(template string) (sqli.Case, bool) {
 	switch {
 	case strings.Contains(value, "'"): // several words, which a client sends one by one
 		return c, false
-	case made != value && strings.Contains(template, "/*+"): // the planner's hints are structure
+	case strings.Contains(template, "/*+"): // a hint to the planner is structure, whoever chooses it
 		return c, false
 	case !ok || len(values) != len(a.From):
 		return c, false
