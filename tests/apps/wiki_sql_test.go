@@ -151,7 +151,16 @@ func newGatedWiki(t *testing.T) *gatedWiki {
 func (w *gatedWiki) browse(t *testing.T, from string) *browser.Browser {
 	t.Helper()
 	w.through.lead(w.gate.Address, from)
-	return browser.Start(t, w.gate.SPKI(t))
+	b := browser.Start(t, w.gate.SPKI(t))
+	warm(t, b, w.origin)
+	return b
+}
+
+// warm has the wiki make its pages' scripts and styles, which takes it long the
+// first time.
+func warm(t *testing.T, b *browser.Browser, origin string) {
+	b.Do(t, "open the front page", chromedp.Navigate(origin+"/index.php?title=Main_Page"))
+	b.Do(t, "open the form to sign in", chromedp.Navigate(origin+"/index.php?title=Special:UserLogin"))
 }
 
 // TestMediaWikiOnPostgreSQL_ThroughBothGates_WorksAsShipped installs and uses the
@@ -219,6 +228,7 @@ func TestMediaWikiOnPostgreSQL_Bare_HasNoTroubleOfItsOwn(t *testing.T) {
 	owner := account{"migrate", "unused"}
 	mediawikiOn(t, address, origin, &wikiDatabase{host, port, "wiki", owner, owner})
 	b := browser.Start(t)
+	warm(t, b, origin)
 	useWiki(t, b, origin)
 	signIn(t, b, origin)
 	writeSQL(t, b, origin, "Pure_SQL")
