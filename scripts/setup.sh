@@ -33,6 +33,7 @@ node|nodejs|scripts of the pages under test
 nginx|nginx-light|a peer in benchmarks/http
 sqlmap|sqlmap|payloads that others wrote, for the guard
 wrk|wrk|the load in benchmarks/http
+pgbouncer|pgbouncer|a peer in benchmarks/sql, and a pooler on either side of the SQL gate
 TABLE
 }
 
@@ -51,6 +52,7 @@ has() {
     php:*) grep -qix "${1#php:}" <<<"$(command -v php >/dev/null && php -m 2>/dev/null)" ;;
     python:*) /usr/bin/python3 -c "import ${1#python:}" 2>/dev/null ;; # Debian's own, whichever is first in PATH
     postgres) command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
+    pgbouncer) command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] ;;
     nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
     *) command -v "$1" >/dev/null ;;
   esac
@@ -107,6 +109,7 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
   case " $* " in *" nginx-light "*) disable nginx ;; esac
   case " $* " in *" postgresql "*) disable postgresql ;; esac
+  case " $* " in *" pgbouncer "*) disable pgbouncer ;; esac
 }
 
 unpack_mediawiki() {
