@@ -110,12 +110,15 @@ func (n *novelty) explainedBy(v string) bool {
 			if matched < shortestRun || n.quoted(v, i, place) {
 				continue
 			}
+			best = max(best, matched)
+			if x.isInside(place) && n.h.text.insideOne(place, end) {
+				continue // no code is in it
+			}
 			if len(n.covered) == 0 {
 				n.h.spend((to - from) / 16)
 				n.covered = append(n.covered, make([]bool, to-from)...)
 			}
 			most += min(end, to) - place
-			best = max(best, matched)
 			for j := place; j < min(end, to); j++ {
 				n.covered[j-from] = true
 			}

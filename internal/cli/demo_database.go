@@ -197,7 +197,7 @@ func (db *demoDatabase) close() error {
 func (db *demoDatabase) line() string {
 	switch {
 	case db.server != nil:
-		return fmt.Sprintf("Database: PostgreSQL %s, a server of its own that is thrown away; --database sqlite takes SQLite.", db.version)
+		return fmt.Sprintf("Database: PostgreSQL %s, a server of its own that is thrown away, the SQL gate before it; --database sqlite takes SQLite.", db.version)
 	case db.instead != "":
 		return fmt.Sprintf("Database: SQLite, since %s. With PostgreSQL, the SQL gate stands before it.", db.instead)
 	}

@@ -157,7 +157,11 @@ func (d *demo) openGate(c demoCommand, g *globals, behind *url.URL, state string
 	if err != nil {
 		return err
 	}
-	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger(slog.LevelWarn)})
+	least := slog.LevelError
+	if len(c.Without) > 0 {
+		least = slog.LevelWarn // what was switched off is said
+	}
+	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger(least)})
 	if err != nil {
 		return err
 	}

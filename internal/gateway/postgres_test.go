@@ -197,11 +197,12 @@ func (d *tiered) app() http.Handler {
 	serve("/traced", func(w io.Writer, r *http.Request) error {
 		return d.query(r.Context(), w, item(r.FormValue("name"))+" /*traceparent='"+r.Header.Get("Traceparent")+"'*/")
 	})
-	serve("/bound", func(w io.Writer, r *http.Request) error {
-		return d.query(r.Context(), w, "SELECT name FROM users WHERE id::text = $1", pgx.QueryExecModeExec, r.FormValue("id"))
-	})
-	serve("/user", func(w io.Writer, r *http.Request) error {
-		return d.query(r.Context(), w, "SELECT name FROM users WHERE id = '"+r.FormValue("id")+"' AND name <> '"+r.FormValue("not")+"'")
+	serve("/session", func(w io.Writer, r *http.Request) error {
+		sid, err := r.Cookie("sid")
+		if err != nil {
+			return err
+		}
+		return d.query(r.Context(), w, "SELECT name FROM users WHERE password <> '"+sid.Value+"' AND name <> '"+r.FormValue("not")+"'")
 	})
 	serve("/note", func(w io.Writer, r *http.Request) error {
 		var body bytes.Buffer

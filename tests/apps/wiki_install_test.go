@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,5 +92,5 @@ func (db *wikiDatabase) settings() string {
 	if db == nil {
 		return "$wgJobRunRate = 0;"
 	}
-	return fmt.Sprintf("$wgDBuser = '%s'; $wgDBpassword = '%s'; $wgJobRunRate = 0;", db.wiki.user, db.wiki.password)
+	return fmt.Sprintf("$wgDBuser = '%s'; $wgDBpassword = '%s'; $wgJobRunRate = 0;", db.wiki.user, strings.ReplaceAll(db.wiki.password, "'", `\'`))
 }

@@ -88,7 +88,7 @@ func signIn(t *testing.T, b *browser.Browser, origin string) {
 func wantNothing(t *testing.T, gate *testkit.Gate, since time.Time, but ...string) {
 	t.Helper()
 	for _, e := range gate.Events(t) {
-		passed := e.Outcome == "" && e.Level == gatehouse.Info || e.Name == "gate_concatenation"
+		passed := e.Outcome == "" && e.Level == gatehouse.Info || e.Name == "gate_concatenation" || e.Name == "gate_bypass"
 		if e.Time.Before(since) || passed || e.Outcome == gatehouse.Observed && slices.Contains(but, e.Rule) {
 			continue
 		}
@@ -135,6 +135,11 @@ func newGatedWiki(t *testing.T) *gatedWiki {
 	}
 	w.origin = "https://localhost:" + port
 	w.start(t)
+	t.Cleanup(func() { // an installer that fails says less than the gate
+		if t.Failed() {
+			wantNothing(t, w.gate, time.Time{}, taint.RuleUnknown)
+		}
+	})
 	mediawikiOn(t, w.address, w.origin, &wikiDatabase{
 		host: w.sql.Host(), port: w.sql.Port(), name: w.sql.Database(),
 		installer: account{"migrate", w.sql.Password("migrate")}, wiki: account{"app", w.sql.Password("app")},
@@ -146,7 +151,16 @@ func newGatedWiki(t *testing.T) *gatedWiki {
 func (w *gatedWiki) browse(t *testing.T, from string) *browser.Browser {
 	t.Helper()
 	w.through.lead(w.gate.Address, from)
-	return browser.Start(t, w.gate.SPKI(t))
+	b := browser.Start(t, w.gate.SPKI(t))
+	warm(t, b, w.origin)
+	return b
+}
+
+// warm has the wiki make its pages' scripts and styles, which takes it long the
+// first time.
+func warm(t *testing.T, b *browser.Browser, origin string) {
+	b.Do(t, "open the front page", chromedp.Navigate(origin+"/index.php?title=Main_Page"))
+	b.Do(t, "open the form to sign in", chromedp.Navigate(origin+"/index.php?title=Special:UserLogin"))
 }
 
 // TestMediaWikiOnPostgreSQL_ThroughBothGates_WorksAsShipped installs and uses the
@@ -214,6 +228,7 @@ func TestMediaWikiOnPostgreSQL_Bare_HasNoTroubleOfItsOwn(t *testing.T) {
 	owner := account{"migrate", "unused"}
 	mediawikiOn(t, address, origin, &wikiDatabase{host, port, "wiki", owner, owner})
 	b := browser.Start(t)
+	warm(t, b, origin)
 	useWiki(t, b, origin)
 	signIn(t, b, origin)
 	writeSQL(t, b, origin, "Pure_SQL")

@@ -29,11 +29,11 @@ var wrongStarts = []scenario{
 
 func TestSignIn_WhatTheServerRefuses_IsToldTheSame(t *testing.T) {
 	d := server(t)
-	d.fresh(t, "wire")
-	to := d.gated(t, "wire")
+	d.kept(t, "scripts")
+	to := d.gated(t, "scripts")
 	for _, sc := range wrongStarts {
 		t.Run(sc.name, func(t *testing.T) {
-			bare, gated := &dialog{t: t, to: d.bare("wire")}, &dialog{t: t, to: to}
+			bare, gated := &dialog{t: t, to: d.bare("scripts")}, &dialog{t: t, to: to}
 			sc.play(bare)
 			sc.play(gated)
 			a, b := lastError(t, bare), lastError(t, gated)
@@ -59,8 +59,8 @@ func lastError(t *testing.T, d *dialog) *pgproto3.ErrorResponse {
 // neither by words nor by how it is asked for.
 func TestSignIn_WrongPasswordOrUnknownUser_IsRefusedAsByTheServer(t *testing.T) {
 	d := server(t)
-	d.fresh(t, "wire")
-	to := d.gated(t, "wire")
+	d.kept(t, "scripts")
+	to := d.gated(t, "scripts")
 	for name, change := range map[string]func(*pgconn.Config){
 		"wrong password":        func(c *pgconn.Config) { c.Password = "wrong" },
 		"no password":           func(c *pgconn.Config) { c.Password = "" },
@@ -68,7 +68,7 @@ func TestSignIn_WrongPasswordOrUnknownUser_IsRefusedAsByTheServer(t *testing.T) 
 		"the server's password": func(c *pgconn.Config) { c.Password = "neither " + upstreamPassword(owner) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			bare, gated := &dialog{t: t, to: d.bare("wire")}, &dialog{t: t, to: to}
+			bare, gated := &dialog{t: t, to: d.bare("scripts")}, &dialog{t: t, to: to}
 			for _, side := range []*dialog{bare, gated} {
 				side.sourceless = true
 				if s := side.open(change); s != nil {
@@ -93,8 +93,8 @@ func TestSignIn_WrongPasswordOrUnknownUser_IsRefusedAsByTheServer(t *testing.T) 
 // through the gate by SCRAM.
 func TestSignIn_ServerThatAsksForMD5OrClear_IsReached(t *testing.T) {
 	d := server(t)
-	d.fresh(t, "wire")
-	to := d.gated(t, "wire")
+	d.kept(t, "scripts")
+	to := d.gated(t, "scripts")
 	for _, role := range []string{owner, plain, md5Role, clearRole} {
 		dialog := &dialog{t: t, to: to.as(role)}
 		s := dialog.open()
@@ -188,8 +188,8 @@ func TestServer_FullThenDead_IsToldAndTheGateGoesOn(t *testing.T) {
 // The gate has an end of its own, which costs the server nothing.
 func TestGate_OutOfPlaces_Says53300(t *testing.T) {
 	d := server(t)
-	d.fresh(t, "wire")
-	to := d.gated(t, "wire", func(o *pgwire.Options) { o.MaxSessions = 2 })
+	d.kept(t, "scripts")
+	to := d.gated(t, "scripts", func(o *pgwire.Options) { o.MaxSessions = 2 })
 	full := &dialog{t: t, to: to}
 	full.open()
 	full.open()
@@ -247,8 +247,8 @@ func TestEncodings_LookTheSameThroughTheGate(t *testing.T) {
 // the lexer would read another statement than the server does.
 func TestEncodings_WhereAQuoteMayBeHalfALetter_AreRefused(t *testing.T) {
 	d := server(t)
-	d.fresh(t, "wire")
-	to := d.gated(t, "wire")
+	d.kept(t, "scripts")
+	to := d.gated(t, "scripts")
 	for _, encoding := range []string{"SJIS", "BIG5", "GBK", "GB18030", "UHC", "JOHAB", "SHIFT_JIS_2004"} {
 		one := &dialog{t: t, to: to}
 		s := one.open()

@@ -52,10 +52,13 @@ func TestJDBC_WholeJob_LooksTheSameThroughTheGate(t *testing.T) {
 	if _, err := os.Stat(jar); err != nil {
 		t.Skip("libpostgresql-jdbc-java is not installed: scripts/setup.sh installs it")
 	}
-	classes := t.TempDir()
+	classes, modes := t.TempDir(), "2"
+	if long {
+		modes = "4"
+	}
 	testkit.Run(t, exec.Command(testkit.Need(t, "javac"), "-cp", jar, "-d", classes, script(t, "Client.java")))
 	finishes(t, func(t *testing.T, to target) *exec.Cmd {
-		return to.client(t, java, "-XX:TieredStopAtLevel=1", "-cp", jar+":"+classes, "Client", "jdbc:postgresql://"+to.address()+"/"+to.database, to.user, to.password)
+		return to.client(t, java, "-XX:TieredStopAtLevel=1", "-cp", jar+":"+classes, "Client", "jdbc:postgresql://"+to.address()+"/"+to.database, to.user, to.password, modes)
 	})
 }
 

@@ -45,7 +45,11 @@ func errorText(err error) string {
 }
 
 func TestPgx_WholeJob_LooksTheSameThroughTheGate(t *testing.T) {
-	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+	modes := []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeSimpleProtocol}
+	if long {
+		modes = append(modes, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeExec)
+	}
+	for _, mode := range modes {
 		t.Run(mode.String(), func(t *testing.T) {
 			twice(t, func(t *testing.T, to target) string {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

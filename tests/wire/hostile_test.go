@@ -115,7 +115,7 @@ func rageTime() time.Duration {
 	if long {
 		return 5 * time.Minute
 	}
-	return 1500 * time.Millisecond
+	return 400 * time.Millisecond
 }
 
 // Whatever a client that knows its password sends, no refused statement reaches
@@ -230,7 +230,7 @@ func answers(r *rand.Rand) []byte {
 
 func (s *hostileServer) answer(c net.Conn, r *rand.Rand) {
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(5 * time.Second)) // an open connection takes it
+	_ = c.SetDeadline(time.Now().Add(2 * time.Second)) // an open connection takes it
 	head := make([]byte, 4)
 	if _, err := io.ReadFull(c, head); err != nil {
 		return

@@ -47,9 +47,9 @@ func (c *counter) Write(p []byte) (int, error) { c.n += int64(len(p)); return le
 
 // What is large passes as it comes, and is held nowhere.
 func TestLarge_EachWay_TakesNoMemory(t *testing.T) {
-	size := int64(64 << 20)
+	size, row := int64(64<<20), 16<<20
 	if long {
-		size = 1 << 30
+		size, row = 1<<30, 64<<20
 	}
 	d := server(t)
 	d.fresh(t, "wire")
@@ -78,11 +78,11 @@ func TestLarge_EachWay_TakesNoMemory(t *testing.T) {
 		"a result of many rows": func() (int64, error) {
 			return rowsOf(c.ExecParams(ctx, fmt.Sprintf("select repeat('x', 1024) from generate_series(1, %d)", rows), nil, nil, nil, nil))
 		},
-		"rows of 32 MB": func() (int64, error) {
-			return rowsOf(c.ExecParams(ctx, fmt.Sprintf("select repeat('x', 32 << 20) from generate_series(1, %d)", size>>25), nil, nil, nil, nil))
+		"long rows": func() (int64, error) {
+			return rowsOf(c.ExecParams(ctx, fmt.Sprintf("select repeat('x', %d) from generate_series(1, %d)", row, size/int64(row)), nil, nil, nil, nil))
 		},
-		"a bound value of 32 MB": func() (n int64, err error) {
-			value := []byte(strings.Repeat("x", 32<<20))
+		"long bound values": func() (n int64, err error) {
+			value := []byte(strings.Repeat("x", row))
 			for ; n < size && err == nil; n += int64(len(value)) {
 				_, err = rowsOf(c.ExecParams(ctx, "select length($1)", [][]byte{value}, nil, nil, nil))
 			}

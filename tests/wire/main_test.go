@@ -57,6 +57,7 @@ func gatePassword(role string) string     { return "gate's own of " + role }
 type database struct {
 	*postgres.Server
 	version int // such as 15
+	made    map[string]bool
 }
 
 // superuser runs statements as who may do anything, past every gate.
@@ -104,6 +105,16 @@ func run(ctx context.Context, dsn string, statements ...string) error {
 func (d *database) fresh(t testing.TB, name string) {
 	t.Helper()
 	d.superuser(t, "postgres", `drop database if exists "`+name+`" with (force)`, `create database "`+name+`" template fixtures owner owner`)
+}
+
+// kept makes a database of this name once: scripts that leave it as they found
+// it share it.
+func (d *database) kept(t testing.TB, name string) {
+	t.Helper()
+	if !d.made[name] {
+		d.fresh(t, name)
+		d.made[name] = true
+	}
 }
 
 // hba makes the server ask for passwords as in earnest. Only the superuser, who
@@ -154,7 +165,7 @@ func prepare(s *postgres.Server) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{Server: s}
+	d := &database{Server: s, made: map[string]bool{}}
 	if _, err := fmt.Sscan(string(results[0].Rows[0][1]), &d.version); err != nil {
 		return nil, err
 	}

@@ -56,16 +56,16 @@ func TestPgbench_BuiltInScriptsInEveryMode_EndAsAtTheBareServer(t *testing.T) {
 // Many clients at once, of which some are always waiting for locks.
 func TestPgbench_ManyClients_KeepTheBalances(t *testing.T) {
 	pgbench := testkit.Need(t, "pgbench", debian("pgbench")...)
-	seconds := "2"
+	transactions, modes := "15", []string{"prepared"} // of each client
 	if long {
-		seconds = "60"
+		transactions, modes = "5000", []string{"simple", "extended", "prepared"}
 	}
 	d := server(t)
 	d.fresh(t, "wire")
 	testkit.Run(t, d.bare("wire").client(t, pgbench, "--initialize", "--quiet"))
 	to := d.gated(t, "wire")
-	for _, mode := range []string{"simple", "prepared"} {
-		out := said(t, to.client(t, pgbench, "--no-vacuum", "--client", "16", "--jobs", "2", "--time", seconds, "--protocol", mode))
+	for _, mode := range modes {
+		out := said(t, to.client(t, pgbench, "--no-vacuum", "--client", "16", "--jobs", "2", "--transactions", transactions, "--protocol", mode))
 		if !strings.Contains(out, "number of failed transactions: 0 ") {
 			t.Errorf("pgbench:\n%s", out)
 		}
@@ -80,7 +80,7 @@ func TestPgbench_ManyClients_KeepTheBalances(t *testing.T) {
 // A connection for each transaction: every one of them signs in on both legs.
 func TestPgbench_ConnectionForEachTransaction_Works(t *testing.T) {
 	pgbench := testkit.Need(t, "pgbench", debian("pgbench")...)
-	transactions := 20
+	transactions := 4
 	if long {
 		transactions = 2000
 	}

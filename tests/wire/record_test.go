@@ -295,11 +295,11 @@ func compare(t *testing.T, scenarios []scenario, options ...func(*dialog)) {
 
 func compareAt(t *testing.T, d *database, scenarios []scenario, options ...func(*dialog)) {
 	t.Helper()
-	d.fresh(t, "wire")
-	to := d.gated(t, "wire")
+	d.kept(t, "scripts")
+	to := d.gated(t, "scripts")
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
-			bare := &dialog{t: t, to: d.bare("wire")}
+			bare := &dialog{t: t, to: d.bare("scripts")}
 			gated := &dialog{t: t, to: to}
 			for _, side := range []*dialog{bare, gated} {
 				for _, set := range options {

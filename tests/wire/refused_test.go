@@ -244,11 +244,11 @@ func TestRefused_InEveryState_LooksLikeAStatementThatFailsByItself(t *testing.T)
 
 func refuseAt(t *testing.T, d *database) {
 	t.Helper()
-	d.fresh(t, "wire")
-	to := d.gated(t, "wire")
+	d.kept(t, "scripts")
+	to := d.gated(t, "scripts")
 	for _, sc := range refused {
 		t.Run(sc.name, func(t *testing.T) {
-			bare, gated := &dialog{t: t, to: d.bare("wire")}, &dialog{t: t, to: to}
+			bare, gated := &dialog{t: t, to: d.bare("scripts")}, &dialog{t: t, to: to}
 			for _, side := range []*dialog{bare, gated} {
 				side.playRefused(sc)
 			}
@@ -266,8 +266,8 @@ func (d *dialog) playRefused(sc refusedScript) {
 // statement known long since.
 func TestRefused_BoundToAFunctionThatExecutesText_LooksLikeAFailure(t *testing.T) {
 	d := server(t)
-	d.fresh(t, "wire")
-	to := d.gated(t, "wire")
+	d.kept(t, "scripts")
+	to := d.gated(t, "scripts")
 	play := func(d *dialog) {
 		s := d.open()
 		if s == nil {
@@ -289,7 +289,7 @@ func TestRefused_BoundToAFunctionThatExecutesText_LooksLikeAFailure(t *testing.T
 		s.ready(1)
 		d.hangUp()
 	}
-	bare, gated := &dialog{t: t, to: d.bare("wire")}, &dialog{t: t, to: to}
+	bare, gated := &dialog{t: t, to: d.bare("scripts")}, &dialog{t: t, to: to}
 	play(bare)
 	play(gated)
 	for _, s := range bare.sessions { // the error of a Bind with a value too many
@@ -309,8 +309,8 @@ func TestRefused_BoundToAFunctionThatExecutesText_LooksLikeAFailure(t *testing.T
 // by its number past every judge.
 func TestFunctionCall_OfAnotherFunction_IsRefusedAndTheSessionGoesOn(t *testing.T) {
 	d := server(t)
-	d.fresh(t, "wire")
-	dialog := &dialog{t: t, to: d.gated(t, "wire")}
+	d.kept(t, "scripts")
+	dialog := &dialog{t: t, to: d.gated(t, "scripts")}
 	s := dialog.open()
 	if s == nil {
 		t.Fatal("no session")

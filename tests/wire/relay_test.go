@@ -85,8 +85,8 @@ func TestDiffer_AServerThatDiffers_IsSeen(t *testing.T) {
 		d.hangUp()
 	}
 	d := server(t)
-	d.fresh(t, "wire")
-	bare := &dialog{t: t, to: d.bare("wire")}
+	d.kept(t, "scripts")
+	bare := &dialog{t: t, to: d.bare("scripts")}
 	play(bare)
 	for name, change := range map[string]func(kind byte, body []byte) (byte, []byte){
 		"drops a notice":             dropping('N'),
@@ -111,7 +111,7 @@ func TestDiffer_AServerThatDiffers_IsSeen(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			through := &dialog{t: t, to: relay(t, d.bare("wire"), change)}
+			through := &dialog{t: t, to: relay(t, d.bare("scripts"), change)}
 			play(through)
 			if differs(bare.sessions[0].frames, through.sessions[0].frames) == "" {
 				t.Error("the differ sees no difference")
@@ -119,7 +119,7 @@ func TestDiffer_AServerThatDiffers_IsSeen(t *testing.T) {
 		})
 	}
 	t.Run("relays all as it is", func(t *testing.T) {
-		through := &dialog{t: t, to: relay(t, d.bare("wire"), func(kind byte, body []byte) (byte, []byte) { return kind, body })}
+		through := &dialog{t: t, to: relay(t, d.bare("scripts"), func(kind byte, body []byte) (byte, []byte) { return kind, body })}
 		play(through)
 		if why := differs(bare.sessions[0].frames, through.sessions[0].frames); why != "" {
 			t.Errorf("the differ sees a difference where there is none:\n%s", why)

@@ -79,7 +79,7 @@ func (j *fakeJudge) outcomes() []sqlgate.Outcome {
 
 func options(j *fakeJudge) Options {
 	return Options{Name: "shop", Judge: j, Clients: []Client{{
-		User: "app", Password: "of-the-gate", Upstream: Upstream{Network: "tcp", Address: "127.0.0.1:1", User: "role"},
+		User: "app", Password: "of-the-gate", Upstream: Upstream{Network: "unix", Address: "/nonexistent/gatehouse", User: "role"},
 	}}}
 }
 

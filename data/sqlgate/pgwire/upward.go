@@ -69,6 +69,9 @@ func (u *upward) message(kind byte, length int) (bool, error) {
 		u.pass(length)
 		return true, nil
 	case 'X':
+		u.mu.Lock()
+		u.leaving = true // before the database knows, and closes
+		u.mu.Unlock()
 		u.pass(length)
 		if err := u.flush(); err != nil {
 			return false, err

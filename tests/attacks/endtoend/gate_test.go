@@ -132,18 +132,24 @@ func (c *tally) String() string {
 func (s *stand) judge(t *testing.T, sent []attempt, results map[int]result) *tally {
 	t.Helper()
 	c := &tally{}
+	wrong := 0
 	for _, a := range sent {
 		r := results[a.number]
 		switch {
 		case !r.carried(a):
 			t.Errorf("%s did not become its statement: status %d, %+v", a.ID, r.status, r.done)
 		case a.ordinary:
-			if r.status != http.StatusOK {
-				t.Errorf("the ordinary request %s got %d: %+v %q", a.ID, r.status, r.done, a.SQL)
+			if r.refused() || r.problem { // the database's own errors are the corpus's
+				if wrong++; wrong <= 5 {
+					t.Errorf("the ordinary request %s got %d: %+v %q\n%s", a.ID, r.status, r.done, a.SQL, s.gate.Explain(t, r.request))
+				}
 			}
 		default:
 			c.add(a, r.refused(), r.problem && r.status == http.StatusForbidden)
 		}
+	}
+	if wrong > 0 {
+		t.Errorf("%d ordinary requests were refused", wrong)
 	}
 	return c
 }

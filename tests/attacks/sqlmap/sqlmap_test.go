@@ -46,7 +46,8 @@ type shopUnderTest struct {
 
 // shops are testdata's in PHP, whose statements go by the simple protocol, and
 // the demo's in Go, most of whose are prepared. The demo's has no place that
-// shows what an inline query gives.
+// shows what an inline query gives, and takes no NULL in a row, of which sqlmap
+// makes its UNIONs.
 var shops = []shopUnderTest{
 	{"php", servePHP, []technique{
 		{"B", "boolean-based blind", "/product?id=3", nil, false},
@@ -59,7 +60,6 @@ var shops = []shopUnderTest{
 	{"demo", serveDemo, []technique{
 		{"B", "boolean-based blind", "/products/3*", nil, false},
 		{"E", "error-based", "/api/products?category=Kitchen", nil, false},
-		{"U", "UNION query", "/search?category=Kitchen", nil, false},
 		{"S", "stacked queries", "/reviews/helpful", []string{"--data", "review=3&product=3", "-p", "review"}, false},
 		{"T", "time-based blind", "/api/products/3*", nil, false},
 	}},

@@ -10,6 +10,7 @@ create function noisy(word text) returns text language plpgsql as
   $$begin raise notice 'noisy says %', word; raise warning 'and warns of it' using hint = 'do not', detail = 'a detail'; return upper(word); end$$;
 create function broken() returns int language plpgsql as
   $$begin raise exception 'broken by design' using errcode = 'P0042', hint = 'a hint', detail = 'a detail', column = 'c', constraint = 'k', table = 'people'; end$$;
+create procedure ends() language plpgsql as $$begin commit; rollback; end$$;
 create type mood as enum ('sad', 'ok', 'happy');
 create table moods (id int primary key, mood mood, tags text[]);
 insert into moods values (1, 'sad', '{a,b}'), (2, 'happy', '{}'), (3, null, null);
