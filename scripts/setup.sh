@@ -34,7 +34,7 @@ header:libpq-fe.h|libpq-dev|libpq's pipeline mode, in tests/wire
 java|default-jre-headless|JDBC, in tests/wire
 javac|default-jdk-headless|JDBC, in tests/wire
 jar:postgresql|libpostgresql-jdbc-java|JDBC, in tests/wire
-pgbouncer|pgbouncer|a pooler behind the SQL gate and before it
+pgbouncer|pgbouncer|a pooler behind the SQL gate and before it, and a peer in benchmarks/sql
 nginx|nginx-light|a peer in benchmarks/http
 sqlmap|sqlmap|payloads that others wrote, for the guard
 wrk|wrk|the load in benchmarks/http

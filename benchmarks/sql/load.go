@@ -2,10 +2,12 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,6 +61,7 @@ func (l load) fits(p peer) bool { return !p.simpleOnly || l.mode == "simple" }
 type turn struct {
 	TPS          float64       // transactions a second, without the time to connect
 	Average, P99 time.Duration // of a transaction
+	Connecting   time.Duration // of all clients
 	Statements   float64       // that CPU was counted for
 	CPU          time.Duration // of the process in between
 }
@@ -148,21 +151,22 @@ const sampled = 0.2
 
 // errConnecting: pgbench's time, which runs while its clients connect, was over
 // before it did enough.
-var errConnecting = errors.New("pgbench did nothing after its first second: connecting took too long")
+var errConnecting = errors.New("connecting took most of the time: the machine is too busy")
 
-// turn measures for some time; again, and longer, where the machine was too busy
-// for the clients to connect.
+// turn measures for some time after the clients have connected: again, and
+// longer, where that took long.
 func (b *bench) turn(ctx context.Context, p *proxy, l load, length time.Duration) (t turn, err error) {
-	if l.clients > 8 {
-		length += time.Second
-	}
+	connecting := time.Duration(0)
 	for range 3 {
-		if t, err = b.measure(ctx, p, l, length); !errors.Is(err, errConnecting) {
-			break
+		if t, err = b.measure(ctx, p, l, length+2*connecting); err != nil && !errors.Is(err, errConnecting) {
+			return t, err
 		}
-		length *= 2
+		if err == nil && t.Connecting <= max(connecting, length/4) {
+			return t, nil
+		}
+		connecting = max(2*connecting, t.Connecting, length)
 	}
-	return t, err
+	return t, cmp.Or(err, errConnecting)
 }
 
 func (b *bench) measure(ctx context.Context, p *proxy, l load, length time.Duration) (turn, error) {
@@ -171,7 +175,7 @@ func (b *bench) measure(ctx context.Context, p *proxy, l load, length time.Durat
 		return turn{}, err
 	}
 	defer os.RemoveAll(dir)
-	r, err := b.pgbench(ctx, p, l, "-T", strconv.Itoa(int(length.Seconds())), "-P", "1",
+	r, err := b.pgbench(ctx, p, l, "-T", strconv.Itoa(int(math.Ceil(length.Seconds()))), "-P", "1",
 		"-l", "--log-prefix", filepath.Join(dir, "log"), "--sampling-rate", fmt.Sprint(sampled))
 	if err != nil {
 		return turn{}, err
@@ -179,7 +183,7 @@ func (b *bench) measure(ctx context.Context, p *proxy, l load, length time.Durat
 	if r.since <= 0 {
 		return turn{}, errConnecting
 	}
-	t := turn{TPS: r.tps, Average: r.average, CPU: r.cpu, Statements: r.since * float64(scripts[l.script].statements)}
+	t := turn{TPS: r.tps, Connecting: r.connecting, Average: r.average, CPU: r.cpu, Statements: r.since * float64(scripts[l.script].statements)}
 	t.P99, err = percentile(dir, 99)
 	return t, err
 }
@@ -189,8 +193,10 @@ func (b *bench) measure(ctx context.Context, p *proxy, l load, length time.Durat
 type result struct {
 	tps     float64
 	average time.Duration
-	since   float64 // transactions after the first second
-	cpu     time.Duration
+	// connecting is how long all clients together took to.
+	connecting time.Duration
+	since      float64 // transactions after the first second
+	cpu        time.Duration
 }
 
 func (b *bench) pgbench(ctx context.Context, p *proxy, l load, more ...string) (result, error) {
@@ -266,14 +272,15 @@ var (
 	countLine   = regexp.MustCompile(`(?m)^number of transactions actually processed: ([0-9]+)`)
 	failedLine  = regexp.MustCompile(`(?m)^number of failed transactions: ([0-9]+)`)
 	averageLine = regexp.MustCompile(`(?m)^latency average = ([0-9.]+) ms`)
+	connectLine = regexp.MustCompile(`(?m)^initial connection time = ([0-9.]+) ms`)
 	tpsLine     = regexp.MustCompile(`(?m)^tps = ([0-9.]+) \(without initial connection time\)`)
 )
 
 // parse reads pgbench's last words. A transaction that failed is an error: all
 // peers must do the same work.
 func parse(said string) (r result, count float64, err error) {
-	var values [4]float64
-	for i, line := range []*regexp.Regexp{countLine, failedLine, averageLine, tpsLine} {
+	var values [5]float64
+	for i, line := range []*regexp.Regexp{countLine, failedLine, averageLine, tpsLine, connectLine} {
 		found := line.FindStringSubmatch(said)
 		if i > 0 && values[0] == 0 {
 			return r, 0, errConnecting
@@ -288,8 +295,10 @@ func parse(said string) (r result, count float64, err error) {
 	if values[1] > 0 {
 		return r, 0, fmt.Errorf("of %.0f transactions %.0f failed", values[0], values[1])
 	}
-	return result{average: time.Duration(values[2] * float64(time.Millisecond)), tps: values[3]}, values[0], nil
+	return result{average: millis(values[2]), tps: values[3], connecting: millis(values[4])}, values[0], nil
 }
+
+func millis(n float64) time.Duration { return time.Duration(n * float64(time.Millisecond)) }
 
 // percentile reads the latencies that pgbench has written into the folder.
 func percentile(dir string, percent int) (time.Duration, error) {

@@ -39,8 +39,8 @@ type memoryUse struct {
 func (b *bench) measureMemory(ctx context.Context, found []peer, size int64) (map[string][]memoryUse, error) {
 	all := map[string][]memoryUse{}
 	for _, p := range found {
-		if p.command == nil {
-			continue // the server is not what is measured
+		if p.command == nil || p.simpleOnly {
+			continue // the server is not what is measured; nor the same program twice
 		}
 		for _, t := range transfers {
 			use, err := b.transfer(ctx, p, t, size)

@@ -82,7 +82,7 @@ tps = 10345.281101 (without initial connection time)
 
 func TestParse_PgbenchsLastWords(t *testing.T) {
 	r, count, err := parse(lastWords)
-	if err != nil || count != 20681 || r.average != 756*time.Microsecond || r.tps != 10345.281101 {
+	if err != nil || count != 20681 || r.average != 756*time.Microsecond || r.tps != 10345.281101 || r.connecting != 25309*time.Microsecond {
 		t.Errorf("%+v, %v transactions, %v", r, count, err)
 	}
 	if _, _, err := parse(strings.Replace(lastWords, "transactions: 0", "transactions: 3", 1)); err == nil {
