@@ -11,8 +11,8 @@ const (
 	// Alone: one request was in flight, at an account that other work than
 	// requests' may use. It is likely, and no proof.
 	Alone
-	// Value: a value that no two requests share by chance stands in the
-	// statement, and in exactly one request.
+	// Value: a secret of one client stands in the statement (its session's
+	// cookie, its credential), and in exactly one request.
 	Value
 	// Exact: the statement carries the trace identifier that the gate drew for
 	// the exchange; or one request was in flight, and nothing else uses the
@@ -31,6 +31,8 @@ type Attribution struct {
 	// Exchange is nil where How is Ambiguous.
 	Exchange *Exchange
 	How      How
+	// background is Clue.Background.
+	background bool
 }
 
 // Proven is the exchange where it is known well enough to answer for the
@@ -65,32 +67,35 @@ type Clue struct {
 // request in flight proves nothing, since the statement says that it is of
 // another one.
 //
-// A value decides where one exchange alone holds it, and it was seen nowhere
-// else: in no request that ended (but as its cookie or credential), in no row
-// read for nobody knows whom, in no statement while nobody held it. So who
-// copies a value that the application has been using is told nothing by it, and
-// neither is anybody else.
+// Of values only secrets decide, long random ones in a cookie or a credential:
+// what stands in a query, a path or a body anybody can send who has seen it, and
+// applications take the same from elsewhere (a signed token, a session in
+// memory, a queue), so that an adversary who copies it would be told to have
+// caused what others do. A secret decides where one exchange alone has it, several
+// clients were seen to have theirs so in the same statement, and it was not seen
+// elsewhere: in rows that were read for nobody knows whom, or, where
+// other work uses the account, in a statement while nobody had it.
 func (b *Backend) Attribute(c Clue) Attribution {
 	if !b.Active() {
-		return Attribution{}
+		return Attribution{background: c.Background}
 	}
 	x, traced := b.traced(c)
 	if x != nil {
-		return Attribution{x, Exact}
+		return Attribution{x, Exact, c.Background}
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	only := b.only()
 	if only != nil && !c.Background && !traced && !b.unfinished() {
-		return Attribution{only, Exact} // nor does an answered request go on sending
+		return Attribution{only, Exact, false} // nor does an answered request go on sending
 	}
 	if x := b.holderOf(c); x != nil {
-		return Attribution{x, Value}
+		return Attribution{x, Value, c.Background}
 	}
 	if only != nil && !traced && !b.unfinished() && !b.recent() {
-		return Attribution{only, Alone}
+		return Attribution{only, Alone, c.Background}
 	}
-	return Attribution{}
+	return Attribution{background: c.Background}
 }
 
 // only is the one exchange that is live. The caller holds mu.
@@ -125,19 +130,26 @@ func (b *Backend) traced(c Clue) (found *Exchange, any bool) {
 	return found, any
 }
 
-// holderOf finds the one exchange that the statement's specific values are of.
-// It notes those that nobody holds. The caller holds mu for reading.
+// holderOf finds the one exchange that the statement's secrets are of. It notes
+// values that nobody has. The caller holds mu for reading.
 func (b *Backend) holderOf(c Clue) *Exchange {
-	w := weighed{backend: b, left: maxPieces}
+	w := weighed{backend: b, left: maxPieces, background: c.Background}
 	for _, v := range c.Values {
-		w.value(v)
+		w.value("", v) // what it is for is not known
 	}
 	taint.Literals(c.SQL, minSpecific, w.value)
-	switch {
-	case w.conflict, w.left < 0, b.unread > 0, w.found == nil, w.maybe != nil && w.maybe != w.found:
+	if w.conflict || w.left < 0 || w.found == nil {
 		return nil
 	}
 	if _, live := b.live[w.found]; !live {
+		return nil
+	}
+	for x := range b.partial { // what the same client sends may have it too
+		if x != w.found && x.Client == w.found.Client {
+			return nil
+		}
+	}
+	if w.before == "" || !b.pairings.established(w.secret^b.contextOf(w.before), w.found.Client) {
 		return nil
 	}
 	return w.found
@@ -149,16 +161,16 @@ const maxPieces = 256
 
 // weighed is what the values of one statement say together.
 type weighed struct {
-	backend *Backend
-	left    int
-	// found holds values that nobody else can have had.
-	found *Exchange
-	// maybe alone holds values now that others have had.
-	maybe    *Exchange
-	conflict bool
+	backend    *Backend
+	left       int
+	background bool
+	found      *Exchange
+	secret     uint64 // by which
+	before     string // what stands before it
+	conflict   bool
 }
 
-func (w *weighed) value(v string) {
+func (w *weighed) value(before, v string) {
 	if len(v) > maxLooked {
 		w.left = -1
 		return
@@ -168,17 +180,14 @@ func (w *weighed) value(v string) {
 		if w.left--; w.left < 0 {
 			return false
 		}
-		all := b.values[hash]
-		switch {
+		switch all := b.values[hash]; {
 		case len(all) == 0:
-			b.elsewhere.mark(hash)
-		case len(all) > 1:
-		case b.elsewhere.marked(hash):
-			w.conflict = w.conflict || w.maybe != nil && w.maybe != all[0]
-			w.maybe = all[0]
-		default:
-			w.conflict = w.conflict || w.found != nil && w.found != all[0]
-			w.found = all[0]
+			if w.background {
+				b.elsewhere.mark(hash)
+			}
+		case len(all) == 1 && all[0].secret != 0 && !b.elsewhere.marked(hash):
+			w.conflict = w.conflict || w.found != nil && w.found != all[0].x
+			w.found, w.secret, w.before = all[0].x, all[0].secret, before
 		}
 		return true
 	})

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -93,6 +94,37 @@ func (b *bench) want(what string, got exchange.Attribution, x *exchange.Exchange
 	if got.Exchange != x || got.How != how {
 		b.t.Errorf("%s: %v of exchange %p, want %v of %p", what, got.How, got.Exchange, how, x)
 	}
+}
+
+// knows has three clients send secrets of their own by a header, which stand in a
+// statement: from then on a secret there says whose it is.
+func (b *bench) knows(header, sql string, background bool) {
+	b.t.Helper()
+	for i := range 3 {
+		secret := fmt.Sprintf("%016x%08xa%07xb", rand.Uint64(), rand.Uint32(), rand.Uint32()>>4)
+		x := b.from(fmt.Sprint("198.51.100.", i+1), strings.ReplaceAll(header, token, secret))
+		b.Attribute(exchange.Clue{Lexer: taint.Lexer{Dialect: taint.PostgreSQL}, SQL: strings.ReplaceAll(sql, token, secret), Background: background})
+		b.leave(x)
+		b.pass(2 * exchange.Remembered)
+		b.Forget()
+	}
+}
+
+// from enters a request of a client, beside another.
+func (b *bench) from(client string, headers ...string) *exchange.Exchange {
+	b.t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for _, h := range headers {
+		name, value, _ := strings.Cut(h, ": ")
+		r.Header.Set(name, value)
+	}
+	x := begin(b.t, b.table, r, input.Options{})
+	x.Client = netip.MustParseAddr(client)
+	other := begin(b.t, b.table, httptest.NewRequest(http.MethodGet, "/", nil), input.Options{})
+	b.Enter(context.Background(), other, false)
+	b.Enter(context.Background(), x, false)
+	b.t.Cleanup(func() { b.Leave(other, true) })
+	return x
 }
 
 const (
@@ -185,131 +217,148 @@ func TestAttribution_MoreClientsLeaveThanAreRemembered_NothingIsCertainForAWhile
 	b.want("later", b.foreground("SELECT 1"), x, exchange.Exact)
 }
 
-func TestAttribution_SpecificValue_IsOfTheOneThatHoldsIt(t *testing.T) {
-	for name, c := range map[string]struct{ sent, sql, bound string }{
-		"UUID":                {uuid, "SELECT * FROM orders WHERE id = '" + uuid + "'", ""},
-		"UUID, bound":         {uuid, "SELECT * FROM orders WHERE id = $1", uuid},
-		"without dashes":      {uuid, "SELECT 1 WHERE id = '" + strings.ReplaceAll(uuid, "-", "") + "'", ""},
-		"in upper case":       {strings.ToUpper(uuid), "SELECT 1 WHERE id = '" + uuid + "'", ""},
-		"mail":                {mail, "SELECT 1 WHERE mail = '" + mail + "'", ""},
-		"mail in lower case":  {"Ingrid.Berg@Example.org", "SELECT 1 WHERE mail = $1", mail},
-		"token":               {token, "SELECT 1 WHERE token = '" + token + "'", ""},
-		"token with a prefix": {token, "SELECT 1 WHERE key = 'session:" + token + "'", ""},
-		"part of what came":   {"Ingrid+%3C" + mail + "%3E", "SELECT 1 WHERE mail = '" + mail + "'", ""},
-		"inside of JSON":      {"%7B%22id%22:%22" + uuid + "%22%7D", "SELECT 1 WHERE id = '" + uuid + "'", ""},
+func TestAttribution_Secret_IsOfTheOneThatHasIt(t *testing.T) {
+	for name, c := range map[string]struct{ header, sql, again string }{
+		"session":       {"Cookie: sid=" + token, "SELECT * FROM sessions WHERE sid = '" + token + "'", ""},
+		"other numbers": {"Cookie: sid=" + token, "SELECT * FROM sessions WHERE sid = '" + token + "' AND at > 12", "SELECT * FROM sessions WHERE sid = '" + token + "' AND at > 13"},
+		"in upper case": {"Cookie: sid=" + token, "SELECT 1 WHERE sid = '" + token + "'", "SELECT 1 WHERE sid = '" + strings.ToUpper(token) + "'"},
+		"with a prefix": {"Cookie: sid=" + token, "SELECT 1 WHERE key = 'session:" + token + "'", ""},
+		"signed cookie": {"Cookie: sid=s%3A" + token + ".c2lnbmF0dXJl", "SELECT 1 WHERE sid = '" + token + ".c2lnbmF0dXJl'", ""},
+		"bearer":        {"Authorization: Bearer " + token, "SELECT 1 WHERE token = '" + token + "'", ""},
+		"key":           {"X-Api-Key: " + token, "SELECT 1 WHERE token = '" + token + "'", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			x := b.get("/?v=" + c.sent)
-			b.get("/?v=something+else")
-			b.want(name, b.attribute(c.sql, c.bound), x, exchange.Value)
+			b.knows(c.header, c.sql, true)
+			x := b.get("/", c.header)
+			if c.again == "" {
+				c.again = c.sql
+			}
+			b.want(name, b.attribute(c.again), x, exchange.Value)
+			b.want("in another statement", b.attribute("SELECT 1 FROM orders WHERE owner = '"+token+"'"), nil, exchange.Ambiguous)
+			b.want("where only values are known", b.attribute("", token), nil, exchange.Ambiguous)
 		})
 	}
 }
 
-func TestAttribution_OrdinaryValue_SaysNothing(t *testing.T) {
+func TestAttribution_ValueThatAnybodyCanSend_SaysNothing(t *testing.T) {
+	b := newBench(t)
+	b.get("/orders/"+uuid+"?mail="+mail, "X-Request-Id: "+token)
+	b.get("/")
+	b.want("path", b.attribute("SELECT 1 WHERE id = '"+uuid+"'"), nil, exchange.Ambiguous)
+	b.want("query", b.attribute("SELECT 1 WHERE mail = $1", mail), nil, exchange.Ambiguous)
+	b.want("header", b.attribute("SELECT 1 WHERE id = $1", token), nil, exchange.Ambiguous)
+}
+
+func TestAttribution_OrdinaryValueInACookie_SaysNothing(t *testing.T) {
 	for _, v := range []string{
 		"42", "ingrid", "2027-01-01", "2027-01-01T00:00:00Z", "authentication2024", "invoice-2024-11-25", "application/x-www-form-urlencoded",
 		"20270101000000000001", "deadbeefdeadbeef", "the quick brown fox", "@", "a@b", "user@", "@example.org", "facade", "department2024reports",
 		"IMG_20240607_112233.jpg", "192.0.2.17", "v1.22.333", "4111111111111111",
 	} {
 		b := newBench(t)
-		b.get("/?v=" + strings.ReplaceAll(v, " ", "+"))
+		b.get("/", "Cookie: v="+strings.ReplaceAll(v, " ", "+"))
 		b.get("/")
 		b.want(v, b.attribute("SELECT '"+v+"'", v), nil, exchange.Ambiguous)
 	}
 }
 
-func TestAttribution_ValueThatTwoHold_SaysNothing(t *testing.T) {
+func TestAttribution_SecretThatTwoHave_SaysNothing(t *testing.T) {
 	b := newBench(t)
-	x := b.get("/?id=" + uuid)
-	sql := "SELECT * FROM orders WHERE id = '" + uuid + "'"
+	sql := "SELECT * FROM sessions WHERE sid = '" + token + "'"
+	b.knows("Cookie: sid="+token, sql, true)
+	x := b.get("/", "Cookie: sid="+token)
 	b.want("one", b.attribute(sql), x, exchange.Value)
-	copied := b.get("/?other=" + uuid)
-	b.want("two", b.attribute(sql), nil, exchange.Ambiguous)
-	b.leave(copied)
+	again := b.get("/", "Cookie: sid="+token)
+	b.want("two of one browser's", b.attribute(sql), nil, exchange.Ambiguous)
+	b.leave(again)
 	b.want("one has just ended", b.attribute(sql), nil, exchange.Ambiguous)
+	b.pass(exchange.Remembered + time.Second)
+	b.Forget()
+	b.want("later", b.attribute(sql), x, exchange.Value)
+	b.get("/?copied=" + token)
+	b.want("somebody has copied it", b.attribute(sql), nil, exchange.Ambiguous)
 }
 
-func TestAttribution_ValuesOfTwo_SayNothing(t *testing.T) {
+func TestAttribution_SecretsOfTwo_SayNothing(t *testing.T) {
 	b := newBench(t)
-	b.get("/?id=" + uuid)
-	b.get("/?mail=" + mail)
-	b.want("both", b.attribute("SELECT 1 WHERE id = '"+uuid+"' AND mail = '"+mail+"'"), nil, exchange.Ambiguous)
-	b.want("bound", b.attribute("SELECT 1 WHERE id = $1 AND mail = $2", uuid, mail), nil, exchange.Ambiguous)
+	b.get("/", "Cookie: sid="+token)
+	b.get("/", "Cookie: sid="+uuid)
+	b.want("both", b.attribute("SELECT 1 WHERE sid IN ('"+uuid+"', '"+token+"')"), nil, exchange.Ambiguous)
+	b.want("bound", b.attribute("SELECT 1 WHERE sid = $1 OR sid = $2", uuid, token), nil, exchange.Ambiguous)
 }
 
-// The adversary knows a value of somebody whose session the application has in
-// memory, and sends it too.
+// The adversary knows what the application has of somebody in memory, or in a
+// queue, and sends it too: as whatever it likes.
 func TestAttribution_AdversaryWhoCopiesWhatTheApplicationUses_GetsNothing(t *testing.T) {
 	b := newBench(t)
 	sql := "SELECT * FROM orders WHERE owner = '" + uuid + "'"
-	victim := b.get("/orders")
-	bystander := b.get("/")
-	b.want("nobody brought it", b.attribute(sql), nil, exchange.Ambiguous)
-	b.leave(victim)
-	b.leave(bystander)
-	b.pass(time.Hour)
-	b.get("/orders")
-	b.get("/?copied=" + uuid)
-	b.want("the adversary alone brought it", b.attribute(sql), nil, exchange.Ambiguous)
-}
-
-func TestAttribution_ValueThatAnEarlierRequestBrought_SaysNothingButACookies(t *testing.T) {
-	b := newBench(t)
-	first := b.get("/sign-in?mail="+mail, "Cookie: sid="+token)
-	b.leave(first)
-	b.pass(time.Hour)
-	// A job that the first request left works for it now.
-	victim := b.get("/", "Cookie: sid="+token)
-	b.get("/?copied=" + mail)
-	b.want("its mail", b.attribute("SELECT 1 WHERE mail = '"+mail+"'"), nil, exchange.Ambiguous)
-	b.want("its session", b.attribute("SELECT 1 WHERE key = '"+token+"'"), victim, exchange.Value)
-	b.want("both contradict", b.attribute("SELECT 1 WHERE key = '"+token+"' AND mail = '"+mail+"'"), nil, exchange.Ambiguous)
-}
-
-func TestAttribution_ValueInACookieAndInTheQuery_IsNoSecret(t *testing.T) {
-	b := newBench(t)
-	b.leave(b.get("/?again="+token, "Cookie: sid="+token))
-	b.pass(time.Hour)
-	b.get("/", "Cookie: sid="+token)
-	b.get("/")
-	b.want("its session", b.attribute("SELECT 1 WHERE key = '"+token+"'"), nil, exchange.Ambiguous)
-}
-
-func TestAttribution_ValueReadAsARow_IsOfWhoReadIt(t *testing.T) {
-	b := newBench(t)
-	sql := "SELECT * FROM lines WHERE order_id = '" + uuid + "'"
-	x, adversary := b.get("/order/7"), b.get("/?copied="+uuid)
-	b.NoteRow(exchange.Attribution{Exchange: x, How: exchange.Exact}, "orders.id", []byte(uuid))
-	b.want("read by one, sent by another", b.attribute(sql), nil, exchange.Ambiguous)
+	b.get("/orders", "Cookie: sid="+token)
+	adversary := b.get("/?copied="+uuid, "X-Forwarded-For: "+uuid)
+	b.want("in the query", b.attribute(sql), nil, exchange.Ambiguous)
 	b.leave(adversary)
-	b.NoteRow(exchange.Attribution{Exchange: x, How: exchange.Exact}, "orders.token", []byte(token))
-	b.want("read by one", b.attribute("SELECT 1 WHERE token = '"+token+"'"), x, exchange.Value)
-}
+	b.pass(time.Hour)
+	b.Forget()
+	b.get("/", "Cookie: sid="+uuid)
+	b.want("as a cookie, of what was used before", b.attribute(sql), nil, exchange.Ambiguous)
 
-func TestAttribution_ValueReadByNobodyKnowsWhom_SaysNothing(t *testing.T) {
-	for how, by := range map[string]func(x *exchange.Exchange) exchange.Attribution{
-		"ambiguous": func(*exchange.Exchange) exchange.Attribution { return exchange.Attribution{} },
-		"alone": func(x *exchange.Exchange) exchange.Attribution {
-			return exchange.Attribution{Exchange: x, How: exchange.Alone}
-		},
-	} {
-		t.Run(how, func(t *testing.T) {
-			b := newBench(t)
-			x := b.get("/")
-			b.NoteRow(by(x), "users.id", []byte(uuid))
-			b.pass(time.Minute)
-			b.get("/?copied=" + uuid)
-			b.want("the value", b.attribute("SELECT 1 WHERE id = '"+uuid+"'"), nil, exchange.Ambiguous)
-		})
+	b = newBench(t) // of what never was
+	for range 5 {
+		adversary := b.from("192.0.2.66", "Cookie: sid="+uuid)
+		b.want("as a cookie", b.attribute(sql), nil, exchange.Ambiguous)
+		b.leave(adversary)
+		b.pass(2 * exchange.Remembered)
+		b.Forget()
 	}
 }
 
-func TestAttribution_RequestThatIsNotReadWhole_HasNoValueDecide(t *testing.T) {
+func TestAttribution_SecretThatAJobUses_SaysNothing(t *testing.T) {
+	sql := "SELECT * FROM sessions WHERE sid = '" + token + "'"
+	b := newBench(t)
+	b.knows("Cookie: sid="+token, sql, true)
+	b.NoteRow(b.attribute("SELECT sid FROM sessions"), "sessions.sid", []byte(token))
+	b.get("/", "Cookie: sid="+token)
+	b.get("/")
+	b.want("read by a job", b.attribute(sql), nil, exchange.Ambiguous)
+
+	b = newBench(t)
+	b.knows("Cookie: sid="+token, sql, true)
+	b.want("used while nobody had it", b.attribute(sql), nil, exchange.Ambiguous)
+	b.get("/", "Cookie: sid="+token)
+	b.want("and then", b.attribute(sql), nil, exchange.Ambiguous)
+	b.pass(25 * time.Minute)
+	b.Forget()
+	b.pass(25 * time.Minute)
+	b.Forget()
+	x := b.get("/", "Cookie: sid="+uuid)
+	b.want("another", b.attribute("SELECT * FROM sessions WHERE sid = '"+uuid+"'"), x, exchange.Value)
+}
+
+// Frameworks read a session with its key, and make it in a request: where nothing
+// else uses the account that is no job.
+func TestAttribution_SecretOfAnAccountOfRequestsAlone_StaysOne(t *testing.T) {
+	b := newBench(t)
+	sql := "SELECT * FROM sessions WHERE sid = '" + token + "'"
+	b.knows("Cookie: sid="+token, sql, false)
+	b.want("made", b.foreground("INSERT INTO sessions VALUES ('"+token+"')"), nil, exchange.Ambiguous)
+	x := b.get("/", "Cookie: sid="+token)
+	by := b.foreground(sql)
+	b.want("its first", by, x, exchange.Value)
+	again := b.get("/", "Cookie: sid="+token)
+	b.NoteRow(b.foreground(sql), "sessions.sid", []byte(token))
+	b.leave(again)
+	b.pass(exchange.Remembered + time.Second)
+	b.Forget()
+	b.want("read when two had it", b.foreground(sql), x, exchange.Value)
+	b.NoteRow(by, "sessions.other", []byte(uuid))
+	b.get("/", "Cookie: sid="+uuid)
+	b.want("read as a row, sent as a cookie", b.foreground("SELECT 1 WHERE sid = '"+uuid+"'"), nil, exchange.Ambiguous)
+}
+
+func TestAttribution_RequestOfTheSameClientThatIsNotReadWhole_HasNoSecretDecide(t *testing.T) {
 	var many strings.Builder
 	for i := range 1100 {
-		fmt.Fprintf(&many, "&v%d=%08x%08x%08x", i, rand.Uint32(), rand.Uint32(), rand.Uint32())
+		fmt.Fprintf(&many, "&v%d=%08x%08xa%08xb", i, rand.Uint32(), rand.Uint32(), rand.Uint32())
 	}
 	for name, enter := range map[string]func(*bench) *exchange.Exchange{
 		"a body that is not parsed": func(b *bench) *exchange.Exchange {
@@ -330,13 +379,15 @@ func TestAttribution_RequestThatIsNotReadWhole_HasNoValueDecide(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
-			y := b.get("/?mail=" + mail)
-			sql := "SELECT 1 WHERE mail = '" + mail + "'"
+			sql := "SELECT 1 WHERE sid = '" + token + "'"
+			b.knows("Cookie: sid="+token, sql, true)
+			y := b.get("/", "Cookie: sid="+token)
 			b.want("before", b.attribute(sql), y, exchange.Value)
 			x := enter(b)
 			b.want("while it is there", b.attribute(sql), nil, exchange.Ambiguous)
+			x.Client = netip.MustParseAddr("203.0.113.9")
+			b.want("of another client", b.attribute(sql), y, exchange.Value)
 			b.leave(x)
-			b.want("just after", b.attribute(sql), nil, exchange.Ambiguous)
 		})
 	}
 }
@@ -359,7 +410,8 @@ func TestAttribution_BodyThatStreams_CountsAsItArrives(t *testing.T) {
 	for n := 1; n > 0; {
 		n, _ = r.Body.Read(buf)
 	}
-	b.want("its value", b.attribute("SELECT 1 WHERE mail = '"+mail+"'"), x, exchange.Value)
+	b.get("/", "Cookie: sid="+mail)
+	b.want("its value, which another has too", b.attribute("SELECT 1 WHERE mail = '"+mail+"'"), nil, exchange.Ambiguous)
 	if got := places(b.Candidates())[mail]; got != "multipart:mail" {
 		t.Errorf("it is a candidate of %q", got)
 	}
@@ -367,7 +419,7 @@ func TestAttribution_BodyThatStreams_CountsAsItArrives(t *testing.T) {
 
 func TestAttribution_StatementWithMoreValuesThanAreLookedAt_SaysNothing(t *testing.T) {
 	b := newBench(t)
-	b.get("/?id=" + uuid)
+	b.get("/", "Cookie: id="+uuid)
 	b.get("/")
 	var list strings.Builder
 	for range 300 {
@@ -379,7 +431,7 @@ func TestAttribution_StatementWithMoreValuesThanAreLookedAt_SaysNothing(t *testi
 
 func TestAttribution_EndedExchange_IsNotToldOf(t *testing.T) {
 	b := newBench(t)
-	x := b.get("/?id=" + uuid)
+	x := b.get("/", "Cookie: id="+uuid)
 	b.get("/")
 	b.leave(x)
 	b.want("work that goes on after the answer", b.attribute("SELECT 1 WHERE id = '"+uuid+"'"), nil, exchange.Ambiguous)
@@ -494,6 +546,34 @@ func TestBlame_IsOfTheOneThatSentIt(t *testing.T) {
 	}
 }
 
+func TestBlame_OfOneClientsRequests_IsTheOneInFlight(t *testing.T) {
+	b := newBench(t)
+	send := func(from string) *exchange.Exchange {
+		x := b.get("/?q=x'+UNION+SELECT+1+--")
+		x.Client = netip.MustParseAddr(from)
+		return x
+	}
+	first := send("192.0.2.7")
+	b.leave(first)
+	second := send("192.0.2.7")
+	evidence := taint.Evidence{Place: gatehouse.Place{Kind: gatehouse.Query, Name: "q"}, Exchange: first.ID}
+	if b.Blame(evidence) != second {
+		t.Error("the same client's request in flight does not answer for it")
+	}
+	b.leave(second)
+	if b.Blame(evidence) != second {
+		t.Error("the client does not answer for what it sent last")
+	}
+	second.Refuse(gatehouse.Decision{})
+	if b.Blame(evidence) != first {
+		t.Error("the client does not answer for what it sent before that")
+	}
+	send("192.0.2.8")
+	if b.Blame(evidence) != nil {
+		t.Error("one of two clients answers for it")
+	}
+}
+
 func TestNewBackend_WithoutATable_IsRefused(t *testing.T) {
 	if _, err := exchange.NewBackend(exchange.BackendOptions{}); err == nil || !strings.Contains(err.Error(), "BackendOptions.Table") {
 		t.Errorf("got %v", err)
@@ -519,7 +599,8 @@ func TestAttribution_ManyAtOnce_NoneIsWrong(t *testing.T) {
 			random := rand.New(rand.NewPCG(uint64(w), 1))
 			for range 200 {
 				id := fmt.Sprintf("%016x%016x", random.Uint64(), random.Uint64())
-				r := httptest.NewRequest(http.MethodGet, "/?id="+id, nil)
+				r := httptest.NewRequest(http.MethodGet, "/", nil)
+				r.Header.Set("Cookie", "id="+id)
 				x, err := table.Begin()
 				if err != nil {
 					t.Error(err)
@@ -528,6 +609,7 @@ func TestAttribution_ManyAtOnce_NoneIsWrong(t *testing.T) {
 				if x.Inputs, err = parser.Parse(r); err != nil {
 					t.Error(err)
 				}
+				x.Client = netip.AddrFrom4([4]byte{192, 0, 2, byte(w)})
 				b.Enter(context.Background(), x, false)
 				for range 5 {
 					by := b.Attribute(exchange.Clue{Lexer: taint.Lexer{Dialect: taint.PostgreSQL}, SQL: "SELECT 1 WHERE id = '" + id + "'", Background: true})
@@ -539,7 +621,7 @@ func TestAttribution_ManyAtOnce_NoneIsWrong(t *testing.T) {
 					}
 					b.NoteRow(by, "t.c", []byte("a row, of "+id))
 					b.Candidates()
-					b.Blame(taint.Evidence{Place: gatehouse.Place{Kind: gatehouse.Query, Name: "id"}, Exchange: x.ID})
+					b.Blame(taint.Evidence{Place: gatehouse.Place{Kind: gatehouse.Cookie, Name: "id"}, Exchange: x.ID})
 				}
 				b.Leave(x, random.IntN(10) > 0)
 				table.End(x)

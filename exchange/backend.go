@@ -46,6 +46,7 @@ type Backend struct {
 
 	active    atomic.Int64 // live and remembered
 	elsewhere elsewhere
+	pairings  pairings
 
 	mu   sync.RWMutex
 	live map[*Exchange]struct{}
@@ -54,10 +55,10 @@ type Backend struct {
 	// blindUntil is until when one of left may be at work that is no longer known.
 	blindUntil time.Time
 	lastForget time.Time
-	values     map[uint64][]*Exchange
-	// unread counts the exchanges that bring values which are not known.
-	unread int
-	turn   turn
+	values     map[uint64][]holder
+	// partial are the exchanges that bring values which are not known.
+	partial map[*Exchange]struct{}
+	turn    turn
 
 	merged merged
 }
@@ -77,7 +78,7 @@ func NewBackend(o BackendOptions) (*Backend, error) {
 	}
 	return &Backend{
 		table: o.Table, now: o.Now, seed: maphash.MakeSeed(),
-		live: make(map[*Exchange]struct{}), values: make(map[uint64][]*Exchange),
+		live: make(map[*Exchange]struct{}), values: make(map[uint64][]holder), partial: make(map[*Exchange]struct{}),
 	}, nil
 }
 
@@ -152,6 +153,7 @@ func (b *Backend) forget(now bool) {
 		return
 	}
 	b.lastForget = at
+	b.elsewhere.turn(at)
 	if n := len(b.left) - maxUnfinished; n > 0 {
 		b.blindUntil = b.left[n-1].at.Add(Unfinished)
 	}
@@ -194,52 +196,55 @@ func (b *Backend) unfinished() bool {
 }
 
 // NoteRow notes a value that was read from a column of the database by the
-// exchange of a; where that is not known, the value is no longer one that says
-// whose a statement is. The value is cloned where it is kept.
+// exchange of a. What was read for nobody knows whom no longer says whose a
+// statement is. The value is cloned where it is kept.
 func (b *Backend) NoteRow(a Attribution, column string, value []byte) {
-	x := a.Proven()
-	switch {
-	case a.Exchange != nil:
+	if a.Exchange != nil {
 		noteRow(a.Exchange, column, value)
 		b.merged.grow(a.Exchange)
-	default:
+	} else {
 		b.merged.note(column, value, b.now())
 	}
 	if len(value) < minSpecific {
 		return
 	}
 	pieces(b, value[:min(len(value), maxLooked)], func(hash uint64) bool {
-		b.noteValue(x, hash)
+		b.noteValue(a, hash)
 		return true
 	})
 }
 
-// noteValue notes a specific value that was read; x is nil where it is not
-// known by whom.
-func (b *Backend) noteValue(x *Exchange, hash uint64) {
-	if x == nil {
-		b.elsewhere.mark(hash)
+// noteValue notes a specific value that was read. One that an exchange in flight
+// has is most likely its own session's: where nothing but requests reads, it is.
+func (b *Backend) noteValue(a Attribution, hash uint64) {
+	if x := a.Proven(); x != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if _, live := b.live[x]; live {
+			b.hold(x, heldValue{hash: hash})
+		} else {
+			b.elsewhere.mark(hash)
+		}
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if _, live := b.live[x]; live {
-		b.hold(x, heldValue{hash: hash})
-	} else {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if a.background || len(b.values[hash]) == 0 {
 		b.elsewhere.mark(hash)
 	}
 }
 
 // Blame finds the exchange whose client sent the input that a statement is
-// denied for, where no other has sent a value that holds it: then it is nobody
-// else's doing. It is nil for what was read from the database, for what was
+// denied for, where no other client has sent a value that holds it: then it is
+// nobody else's doing. It is nil for what was read from the database, for what was
 // found only in parts, and for words that anybody may have sent.
 func (b *Backend) Blame(e taint.Evidence) *Exchange {
 	if e.Place.Kind == gatehouse.Row || e.Exchange == "" || e.Backward {
 		return nil
 	}
 	b.mu.RLock()
+	live := len(b.live)
 	all := b.remembered(nil)
 	b.mu.RUnlock()
-	return sole(all, e)
+	return sole(all[:live], all[live:], e)
 }

@@ -62,10 +62,9 @@ type Exchange struct {
 
 	suspected candidates
 	refusal   atomic.Pointer[gatehouse.Decision]
-	// What follows is the Backend's, and guarded by its lock: the specific values
-	// of the exchange, whether it has more, and since when it is there.
-	held    []heldValue
-	partial bool
+	// What follows is the Backend's, and guarded by its lock: the hashes of the
+	// exchange's specific values, and since when it is there.
+	held    []uint64
 	entered time.Time
 }
 

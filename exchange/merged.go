@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -197,36 +199,56 @@ func (b *Backend) Exchanges() []*Exchange {
 // its client alone to answer for it.
 const shortestBlame = 4
 
-// sole is the exchange of the evidence, where no other has a value that holds
-// the evidence's.
-func sole(all []*Exchange, e taint.Evidence) *Exchange {
-	var found *Exchange
-	var values []string
-	for _, x := range all {
-		if x.ID != e.Exchange {
-			continue
-		}
-		found = x
-		for _, c := range x.Candidates() {
-			if c.Place == e.Place {
-				values = append(values, strings.TrimSpace(c.Value))
-			}
-		}
-	}
-	for _, v := range values {
-		if !telling(v) {
-			return nil
-		}
-		for _, x := range all {
-			if x != found && holds(x, v) {
-				return nil
-			}
-		}
-	}
+// sole is the exchange of the evidence, where nobody else's has a value that holds
+// the evidence's. What the same client sends again is not somebody else's; of its
+// exchanges, one that is live, or the last that has not answered for anything yet.
+func sole(live, over []*Exchange, e taint.Evidence) *Exchange {
+	found, values := evidenced(slices.Concat(live, over), e)
 	if len(values) == 0 {
 		return nil
 	}
-	return found
+	var again, last *Exchange
+	for i, list := range [...][]*Exchange{live, over} {
+		for _, x := range list {
+			if x != found && !slices.ContainsFunc(values, func(v string) bool { return holds(x, v) }) {
+				continue
+			}
+			_, refused := x.Refusal()
+			switch {
+			case x != found && !sameClient(x, found):
+				return nil
+			case i == 0 && (x == found || again == nil):
+				again = x
+			case i == 1 && !refused && last == nil:
+				last = x
+			}
+		}
+	}
+	return cmp.Or(again, last, found)
+}
+
+// evidenced is the exchange of the evidence, and what stands at its place there;
+// nothing where that is a word that anybody may send.
+func evidenced(all []*Exchange, e taint.Evidence) (found *Exchange, values []string) {
+	i := slices.IndexFunc(all, func(x *Exchange) bool { return x.ID == e.Exchange })
+	if i < 0 {
+		return nil, nil
+	}
+	for _, c := range all[i].Candidates() {
+		if c.Place != e.Place {
+			continue
+		}
+		v := strings.TrimSpace(c.Value)
+		if !telling(v) {
+			return nil, nil
+		}
+		values = append(values, v)
+	}
+	return all[i], values
+}
+
+func sameClient(x, y *Exchange) bool {
+	return x.Client.IsValid() && x.Client == y.Client && x.Principal.ID == y.Principal.ID && x.Principal.Issuer == y.Principal.Issuer
 }
 
 func holds(x *Exchange, v string) bool {

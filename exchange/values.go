@@ -2,8 +2,11 @@ package exchange
 
 import (
 	"hash/maphash"
+	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatehousehq/gatehouse"
 )
@@ -19,28 +22,96 @@ const (
 	maxPiece    = 256
 	// maxLooked is how much of one value is looked at for specific parts.
 	maxLooked = 16 << 10
-	// maxHeld bounds the specific values of one exchange. One that has more
-	// has every statement's values say nothing while it is remembered.
+	// maxHeld bounds the specific values of one exchange. One that has more may
+	// have any.
 	maxHeld = 1024
 )
 
 // A heldValue is a specific value of an exchange.
 type heldValue struct {
 	hash uint64
-	// secret: it stood in a cookie or a credential alone, which no other client
-	// can send.
-	secret bool
+	// secret is a hash of the cookie or the credential that it stood in; zero
+	// where it stood elsewhere.
+	secret uint64
+}
+
+// A holder is an exchange that has a value.
+type holder struct {
+	x      *Exchange
+	secret uint64
+}
+
+// credentials are the header fields that hold what no other client can send.
+var credentials = []string{"Authorization", "X-Api-Key", "Api-Key", "X-Auth-Token", "X-Access-Token"}
+
+// secretOf is a hash of a place that holds secrets; zero for any other.
+func (b *Backend) secretOf(p gatehouse.Place) uint64 {
+	if p.Kind == gatehouse.Cookie || p.Kind == gatehouse.Header && slices.Contains(credentials, p.Name) {
+		return maphash.String(b.seed, p.Name) | 1
+	}
+	return 0
 }
 
 // elsewhere are values that were seen where no live exchange is known to have
-// brought them from. It forgets some of very many: a later one takes the place
-// of an earlier.
-type elsewhere [1 << elsewhereBits]atomic.Uint64
+// brought them from, for 10 minutes at least. It never forgets one before, and
+// takes some for such that are none: of very many, all.
+type elsewhere struct {
+	generations [2]bloom
+	// young is the generation that is written to, and since when, in
+	// nanoseconds.
+	young atomic.Uint32
+	since atomic.Int64
+}
 
-const elsewhereBits = 16
+const (
+	generation = 10 * time.Minute
+	bloomBits  = 21
+)
 
-func (e *elsewhere) mark(hash uint64)        { e[hash>>(64-elsewhereBits)].Store(hash) }
-func (e *elsewhere) marked(hash uint64) bool { return e[hash>>(64-elsewhereBits)].Load() == hash }
+type bloom [1 << bloomBits / 64]atomic.Uint64
+
+// bits are the three places of a hash.
+func bits(hash uint64) [3]uint64 {
+	const mask = 1<<bloomBits - 1
+	return [3]uint64{hash & mask, hash >> bloomBits & mask, hash >> (2 * bloomBits) & mask}
+}
+
+func (e *elsewhere) mark(hash uint64) {
+	b := &e.generations[e.young.Load()]
+	for _, place := range bits(hash) {
+		if word := &b[place/64]; word.Load()&(1<<(place%64)) == 0 {
+			word.Or(1 << (place % 64))
+		}
+	}
+}
+
+func (e *elsewhere) marked(hash uint64) bool {
+	return e.generations[0].has(hash) || e.generations[1].has(hash)
+}
+
+func (b *bloom) has(hash uint64) bool {
+	for _, place := range bits(hash) {
+		if b[place/64].Load()&(1<<(place%64)) == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// turn begins a generation where the last is old enough. The caller sees to it
+// that nobody else does.
+func (e *elsewhere) turn(now time.Time) {
+	if since := e.since.Load(); since != 0 && now.UnixNano()-since < int64(generation) {
+		return
+	}
+	e.since.Store(now.UnixNano())
+	next := 1 - e.young.Load()
+	b := &e.generations[next]
+	for i := range b {
+		b[i].Store(0)
+	}
+	e.young.Store(next)
+}
 
 // pieces calls yield with the hash of each specific part of a value, until it
 // returns false.
@@ -125,57 +196,95 @@ func (b *Backend) enterValues(x *Exchange, held []heldValue, whole bool) {
 		b.hold(x, h)
 	}
 	if !whole || x.Unread {
-		b.notWhole(x)
-	}
-}
-
-// notWhole notes that x brings values that are not known: while it is
-// remembered, that one exchange alone holds a value proves nothing.
-func (b *Backend) notWhole(x *Exchange) {
-	if !x.partial {
-		x.partial = true
-		b.unread++
+		b.partial[x] = struct{}{}
 	}
 }
 
 // hold notes that x holds a value. The caller holds mu.
 func (b *Backend) hold(x *Exchange, h heldValue) {
 	all := b.values[h.hash]
-	if slices.Contains(all, x) {
-		if i := slices.IndexFunc(x.held, func(o heldValue) bool { return o.hash == h.hash }); i >= 0 {
-			x.held[i].secret = x.held[i].secret && h.secret
-		}
-		return
+	if slices.ContainsFunc(all, func(o holder) bool { return o.x == x }) {
+		return // the first place counts: cookies come before headers
 	}
 	if len(x.held) >= maxHeld {
-		b.notWhole(x)
-		b.elsewhere.mark(h.hash)
+		b.partial[x] = struct{}{}
 		return
 	}
-	x.held = append(x.held, h)
-	b.values[h.hash] = append(all[:len(all):len(all)], x) // readers may have all
+	x.held = append(x.held, h.hash)
+	b.values[h.hash] = append(all[:len(all):len(all)], holder{x, h.secret})
 }
 
-// release forgets what x holds: whoever sends one of its values from now on
-// need not be who brought it. The caller holds mu.
+// release forgets what x holds. The caller holds mu.
 func (b *Backend) release(x *Exchange) {
-	for _, h := range x.held {
-		if !h.secret {
-			b.elsewhere.mark(h.hash)
-		}
-		all := slices.DeleteFunc(slices.Clone(b.values[h.hash]), func(o *Exchange) bool { return o == x })
+	for _, hash := range x.held {
+		all := slices.DeleteFunc(slices.Clone(b.values[hash]), func(o holder) bool { return o.x == x })
 		if len(all) == 0 {
-			delete(b.values, h.hash)
+			delete(b.values, hash)
 		} else {
-			b.values[h.hash] = all
+			b.values[hash] = all
 		}
 	}
 	x.held = nil
-	if x.partial {
-		x.partial = false
-		b.unread--
-	}
+	delete(b.partial, x)
 }
+
+// A pairing is a cookie whose value stands in a place of a statement: that of the
+// session in the look-up of sessions, say. Until several clients were seen to
+// have it so, it may be an adversary who sends somebody's identifier as a cookie.
+type pairing struct {
+	clients [pairedClients]netip.Addr
+	n       int
+}
+
+const (
+	pairedClients = 3
+	maxPairings   = 4096
+)
+
+// pairings are those of all statements. The zero value is ready.
+type pairings struct {
+	mu  sync.Mutex
+	all map[uint64]pairing
+}
+
+// established notes that a client has a pairing, and reports whether so many
+// have.
+func (p *pairings) established(key uint64, client netip.Addr) bool {
+	if client = client.Unmap().WithZone(""); client.Is6() {
+		client = netip.PrefixFrom(client, 64).Masked().Addr() // one household's
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	one := p.all[key]
+	if one.n == pairedClients {
+		return true
+	}
+	if slices.Contains(one.clients[:one.n], client) {
+		return false
+	}
+	if p.all == nil || len(p.all) >= maxPairings {
+		p.all = make(map[uint64]pairing)
+	}
+	one.clients[one.n] = client
+	one.n++
+	p.all[key] = one
+	return one.n == pairedClients
+}
+
+// contextOf is a hash of what stands before a literal: close enough to tell
+// look-ups apart, and the same whatever was put in behind it.
+func (b *Backend) contextOf(before string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(b.seed)
+	for i := max(len(before)-contextBytes, 0); i < len(before); i++ {
+		if c := before[i]; c > ' ' && (c < '0' || c > '9') {
+			_ = h.WriteByte(c) // never fails
+		}
+	}
+	return h.Sum64()
+}
+
+const contextBytes = 48
 
 // specifics are the specific values of the exchange's inputs so far; whole is
 // false where there are more.
@@ -193,7 +302,7 @@ func (b *Backend) specifics(x *Exchange) (held []heldValue, whole bool) {
 }
 
 func (b *Backend) piecesOf(place gatehouse.Place, v string, held *[]heldValue) (whole bool) {
-	secret := place.Kind == gatehouse.Cookie || place.Kind == gatehouse.Header && place.Name == "Authorization"
+	secret := b.secretOf(place)
 	if whole = len(v) <= maxLooked; !whole {
 		v = v[:maxLooked]
 	}

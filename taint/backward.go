@@ -81,8 +81,9 @@ type novelty struct {
 // explainedBy reports whether enough of what is new occurs in v, in runs that
 // are not part of a longer quotation of the application's own statement.
 func (n *novelty) explainedBy(v string) bool {
-	const most = 16 << 10
-	v = v[:min(len(v), most)]
+	const longest = 16 << 10
+	v = v[:min(len(v), longest)]
+	most := 0 // bytes covered, those that are covered twice counted twice
 	tokens := n.h.text.tokens
 	from, to := int(tokens[n.first].Start), int(tokens[n.last].End)
 	n.covered = n.covered[:0]
@@ -97,7 +98,7 @@ func (n *novelty) explainedBy(v string) bool {
 				continue
 			}
 			matched, end := align(v[i:], n.h.text.sql, place, false)
-			if !n.h.spend(matched) {
+			if matched >= shortestRun && !n.h.spend(matched/2) {
 				return false
 			}
 			if place < from {
@@ -109,10 +110,15 @@ func (n *novelty) explainedBy(v string) bool {
 			if matched < shortestRun || n.quoted(v, i, place) {
 				continue
 			}
+			best = max(best, matched)
+			if x.isInside(place) && n.h.text.insideOne(place, end) {
+				continue // no code is in it
+			}
 			if len(n.covered) == 0 {
+				n.h.spend((to - from) / 16)
 				n.covered = append(n.covered, make([]bool, to-from)...)
 			}
-			best = max(best, matched)
+			most += min(end, to) - place
 			for j := place; j < min(end, to); j++ {
 				n.covered[j-from] = true
 			}
@@ -122,7 +128,8 @@ func (n *novelty) explainedBy(v string) bool {
 		}
 		i += max(best, 1)
 	}
-	return len(n.covered) > 0 && n.h.spend(to-from) && float64(n.explained(from)) >= novelShare*float64(n.code)
+	enough := novelShare * float64(n.code)
+	return float64(most) >= enough && n.h.spend(to-from) && float64(n.explained(from)) >= enough
 }
 
 // quoted reports whether v says before i what the statement says before place,

@@ -391,7 +391,7 @@ func (h *hunt) weigh(start, end int, full bool, decoded string) {
 // statement without it is known.
 func (h *hunt) sure(start, end int, w weight) bool {
 	s := h.scratch
-	if w == words && !h.mayBeKnown(start, end) {
+	if (w == words || w == phrase) && !h.mayBeKnown(start, end, w) {
 		return false
 	}
 	known := h.guard.explains(s, h.account, h.st, start, end, w)

@@ -83,6 +83,12 @@ func (t *text) closes(place int) (content int, ok bool) {
 	return int(t.tokens[i].Start) + int(t.tokens[i].Lead), true
 }
 
+// insideOne reports whether the bytes from start to end are of one token.
+func (t *text) insideOne(start, end int) bool {
+	i := t.at(start)
+	return i >= 0 && end <= int(t.tokens[i].End)
+}
+
 // at is the token that has a place, or the next one; -1 behind the last.
 func (t *text) at(place int) int {
 	i := sort.Search(len(t.tokens), func(i int) bool { return int(t.tokens[i].End) > place })

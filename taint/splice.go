@@ -1,56 +1,80 @@
 package taint
 
-// mayBeKnown reports whether the statement with a value in the place of a name
-// may have a known shape, at the price of one hash: what explains reads anew, it
-// puts together from the shape that was read. False is certain; where a value
-// would change how its neighbours are read, it is true.
+// mayBeKnown reports whether the statement with a value in the place of names may
+// have a known shape, or, of a phrase, be one but for a token, at the price of one
+// hash: what explains reads anew, it puts together from the shape that was read.
+// False is certain; where a value would change how its neighbours are read, it is
+// true.
 //
 // An import in JSON has the names of all its columns as keys, and so in its
 // statement, which is new with each number of rows.
-func (h *hunt) mayBeKnown(start, end int) bool {
+func (h *hunt) mayBeKnown(start, end int, w weight) bool {
+	if h.account.size() == 0 {
+		return false
+	}
 	s := h.scratch
-	i := h.text.at(start)
-	if i < 0 || int(s.shaper.tokens[i].Start) != start || int(s.shaper.tokens[i].End) != end || h.leans(i) {
+	first := h.text.at(start)
+	if first < 0 || int(h.text.tokens[first].Start) != start {
+		return true
+	}
+	last := first
+	for last+1 < len(h.text.tokens) && int(h.text.tokens[last+1].Start) < end {
+		last++
+	}
+	if int(h.text.tokens[last].End) != end || h.leans(first, last) {
 		return true
 	}
 	out, ends := s.shaper.out, s.shaper.ends
 	before := int32(0)
-	if i > 0 {
-		before = ends[i-1]
+	if first > 0 {
+		before = ends[first-1]
 	}
+	after := out[ends[last]:ends[len(ends)-1]]
 	s.rebuilt = append(s.rebuilt[:0], out[:before]...)
-	if i > 0 {
+	if first > 0 {
 		s.rebuilt = append(s.rebuilt, ' ')
 	}
-	s.rebuilt = append(append(s.rebuilt, '?'), out[ends[i]:ends[len(ends)-1]]...)
-	h.spend(len(s.rebuilt) / 4)
+	s.rebuilt = append(append(s.rebuilt, '?'), after...)
+	h.spend(last - first + len(s.rebuilt)/4)
 	var f Fingerprint
 	f, s.hashed = fingerprintOf(&h.guard.o.Key, s.hashed, s.rebuilt)
-	return h.account.lookup(f) != nil
+	if h.account.lookup(f) != nil {
+		return true
+	}
+	if w == words {
+		return false
+	}
+	h.spend(len(s.rebuilt) / 4)
+	_, ok := h.account.between(string(out[:before]), string(after))
+	return ok
 }
 
-// leans reports whether a neighbour of token i would be read otherwise beside a
-// value: what touches it, signs, constants, and what may be a list of values.
-func (h *hunt) leans(i int) bool {
+// leans reports whether a neighbour of the tokens would be read otherwise beside a
+// value: what touches them, signs, constants, and what may be a list of values.
+func (h *hunt) leans(first, last int) bool {
 	t := &h.text
-	k := t.tokens[i]
-	if k.Class != Word && k.Class != Quoted && k.Class != Operator || h.touches(int(k.Start)-1) || h.touches(int(k.End)) {
+	switch t.tokens[first].Class {
+	case Word, Quoted, Operator:
+	default:
 		return true
 	}
-	if i+1 < len(t.tokens) && (t.isSign(i+1) || t.tokens[i+1].Class == Word && isConstant(t.textOf(i+1))) || i > 0 && t.isSign(i-1) {
+	if h.touches(int(t.tokens[first].Start)-1) || h.touches(int(t.tokens[last].End)) || first > 0 && t.isSign(first-1) {
 		return true
 	}
-	for j := i - 1; j >= 0; j-- {
+	if last+1 < len(t.tokens) && (t.isSign(last+1) || t.tokens[last+1].Class == Word && isConstant(t.textOf(last+1))) {
+		return true
+	}
+	for i := first - 1; i >= 0; i-- {
 		h.spend(1)
-		switch t.tokens[j].Class {
+		switch t.tokens[i].Class {
 		case String, Number, Param, Punct:
 		case Word:
-			if isConstant(t.textOf(j)) {
+			if isConstant(t.textOf(i)) {
 				continue
 			}
-			return foldedEqual(t.textOf(j), "in") || foldedEqual(t.textOf(j), "array")
+			return foldedEqual(t.textOf(i), "in") || foldedEqual(t.textOf(i), "array")
 		default:
-			if !t.isSign(j) {
+			if !t.isSign(i) {
 				return false
 			}
 		}

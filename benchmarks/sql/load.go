@@ -71,9 +71,9 @@ type turns map[load]map[string][]turn
 
 // startAll starts the peers, and sends every statement of the loads once: the
 // guard learns them. Then it has a request in flight.
-func (b *bench) startAll(ctx context.Context, found []peer, loads []load) (started map[string]*proxy, stop func(), err error) {
-	started = map[string]*proxy{}
-	stop = func() {
+func (b *bench) startAll(ctx context.Context, found []peer, loads []load) (_ map[string]*proxy, _ func(), err error) {
+	started := map[string]*proxy{}
+	stop := func() {
 		for _, p := range started {
 			p.stop()
 		}
@@ -84,19 +84,20 @@ func (b *bench) startAll(ctx context.Context, found []peer, loads []load) (start
 		}
 	}()
 	for _, p := range found {
-		if started[p.name], err = b.start(ctx, p); err != nil {
-			delete(started, p.name)
+		proxy, err := b.start(ctx, p)
+		if err != nil {
 			return nil, nil, err
 		}
+		started[p.name] = proxy
 		for _, l := range loads {
 			if !l.fits(p) {
 				continue
 			}
-			if _, err := b.pgbench(ctx, started[p.name], l, "-t", "20"); err != nil {
+			if _, err := b.pgbench(ctx, proxy, l, "-t", "20"); err != nil {
 				return nil, nil, fmt.Errorf("warming up %s: %w", p.name, err)
 			}
 		}
-		if err := started[p.name].begin(p); err != nil {
+		if err := proxy.begin(p); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -34,6 +34,10 @@ func gatehouseCommand(b *bench, dir string, p *proxy) (args []string, err error)
 	if p.web, err = measure.FreeAddress(); err != nil {
 		return nil, err
 	}
+	secret := filepath.Join(dir, "password")
+	if err := os.WriteFile(secret, []byte(password), 0o600); err != nil {
+		return nil, err
+	}
 	config := fmt.Sprintf(`site: https://%s
 upstream: http://%s
 network:
@@ -48,8 +52,8 @@ data:
       listen: "%s"
       upstream: "postgres://%s/%s"
       upstream_user: %s
-      clients: [{user: %s, password: %s}]
-`, site, b.backend.addr, p.web, p.addr, b.server.Addr(), database, account, account, password)
+      clients: [{user: %s, password: "${file:%s}"}]
+`, site, b.backend.addr, p.web, p.addr, b.server.Addr(), database, account, account, secret)
 	file := filepath.Join(dir, "gatehouse.yaml")
 	return []string{"run", "-c", file, "--state", filepath.Join(dir, "state")}, os.WriteFile(file, []byte(config), 0o600)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/taint"
@@ -16,6 +17,10 @@ const (
 	maxOriginShapes = 4096
 	// maxPossible bounds whom one statement may be of; of more it is nobody's.
 	maxPossible = 1024
+	// lasting is since when a request must have been there not to count where
+	// others are: streams and WebSockets always are, and nothing would be learned
+	// beside them.
+	lasting = time.Minute
 	// maxGroups is more than a shape needs to be learned.
 	maxGroups = 8
 )
@@ -67,7 +72,12 @@ func (p *Protection) origin(j *Judgement) string {
 	if x := j.by.Proven(); x != nil {
 		possible = []string{clientOf(x)}
 	} else if p.inFlight != nil {
-		for _, x := range p.inFlight() {
+		all := p.inFlight()
+		lately := slices.DeleteFunc(slices.Clone(all), func(x *exchange.Exchange) bool { return p.now().Sub(x.Started) > lasting })
+		if len(lately) > 0 {
+			all = lately
+		}
+		for _, x := range all {
 			possible = append(possible, clientOf(x))
 		}
 		slices.Sort(possible)

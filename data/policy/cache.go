@@ -129,7 +129,7 @@ func (s *scratch) release() {
 // read judges a statement whose text is not known.
 func (a *account) read(s *scratch, st taint.Statement) *Judgement {
 	var complete bool
-	s.tokens, complete = st.Lexer.Lex(st.SQL, s.tokens[:0])
+	s.tokens, complete = outline.Lex(st.Lexer, st.SQL, s.tokens[:0])
 	literals, broken := s.skeletonOf(st.SQL)
 	whole := complete && !broken
 	if whole && len(s.skeleton) <= longestCached {

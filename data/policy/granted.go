@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -38,7 +39,7 @@ func newGranted(grants []Grant, schema string) (*granted, error) {
 			use |= u
 		}
 		if use == 0 || len(grant.Tables) == 0 {
-			return nil, fmt.Errorf("a grant has no verbs or no tables: it would grant nothing")
+			return nil, errors.New("a grant has no verbs or no tables: it would grant nothing")
 		}
 		for _, table := range grant.Tables {
 			switch in, name, qualified := strings.Cut(table, "."); {

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -99,7 +100,7 @@ func New(o Options) (*Policy, error) {
 		all = make(map[string]Account)
 	}
 	if _, ok := all[""]; ok {
-		return nil, fmt.Errorf("policy: Options.Accounts has one without a name")
+		return nil, errors.New("policy: Options.Accounts has one without a name")
 	}
 	all[""] = Account{} // whoever is not named
 	for name, of := range all {
@@ -116,7 +117,7 @@ func New(o Options) (*Policy, error) {
 
 func newAccount(of Account, d taint.Dialect) (*account, error) {
 	if of.MaxReturned < 0 || of.MaxAffected < 0 {
-		return nil, fmt.Errorf("MaxReturned and MaxAffected may not be negative; zero is any number")
+		return nil, errors.New("a limit (MaxReturned, MaxAffected) may not be negative; zero is any number")
 	}
 	of.Schema = schemaOf(of, d)
 	a := &account{Account: of, dialect: d, functions: set(of.Functions...), schemas: make(map[string]bool)}
@@ -125,7 +126,7 @@ func newAccount(of Account, d taint.Dialect) (*account, error) {
 	}
 	var err error
 	if a.grants, err = newGranted(of.Allow, of.Schema); err != nil {
-		return nil, fmt.Errorf("Allow: %w", err)
+		return nil, fmt.Errorf("in Allow: %w", err)
 	}
 	for table := range a.grants.tables {
 		schema, _, _ := strings.Cut(table, ".")

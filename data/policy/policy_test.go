@@ -109,6 +109,11 @@ func TestCheck_Attacks_AreRefusedByTheirRule(t *testing.T) {
 		{"function", `alter system set archive_command = 'id'`},
 		{"function", `load 'evil'`},
 		{"function", `do 'begin null; end'`},
+		{"server-file", "select " + strings.Repeat("(", 500) + "pg_read_file('x')" + strings.Repeat(")", 500)},
+		{"function", "select " + strings.Repeat("(", 3000) + "pg_read_file('x')" + strings.Repeat(")", 3000)},
+		{"server-file", "insert into t values (1)" + strings.Repeat(", (1)", 50_000) + ", (pg_read_file('x'))"},
+		{"ddl", "insert into t values (1)" + strings.Repeat(", (1)", 50_000) + "; drop table t"},
+		{"server-file", strings.Repeat("select 1;", 5000) + "select pg_read_file('x')"},
 		{"function ddl", `create function f() returns int language plpython3u as 'x'`},
 		{"function ddl", `create or replace function system(cstring) returns int as '/lib/libc.so.6', 'system' language 'C' strict`},
 		{"credentials", `select rolname, rolpassword from pg_authid`},
@@ -170,6 +175,8 @@ var ordinary = []string{
 	`values (1), (2)`, `table orders`, `(select 1) union all (select 2) order by 1`,
 	`insert into a as x (b) values (1) on conflict on constraint c do nothing returning *`,
 	`merge into a using b on a.id = b.id when matched and a.x > 1 then update set x = b.x, y = 2 when not matched then insert (id) values (b.id)`,
+	"insert into t values ('a', 1)" + strings.Repeat(", ('it''s', 2)", 60_000), "select " + strings.Repeat("(", 400) + "a" + strings.Repeat(")", 400) + " from t",
+	strings.Repeat("update t set a = 1 where b = 2;", 4000),
 	`select * from json_to_recordset('[]') as x(a int, b text)`, `select a[1], (b).c, d -> 'e' from f tablesample system (10)`,
 }
 

@@ -113,7 +113,7 @@ func findFunction(a *account, st *outline.Statement, params []string) string {
 		return "DO runs code that is not looked into, and the account is not declared for definitions"
 	case st.Language != "" && !trusted[st.Language]:
 		return "code in a language that is not confined to the database"
-	case st.Verb == outline.Unknown && st.Unsure != "":
+	case st.Capped, st.Verb == outline.Unknown && st.Unsure != "":
 		return "what the statement does can't be told: " + st.Unsure
 	}
 	for _, s := range st.Settings {

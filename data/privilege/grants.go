@@ -202,7 +202,7 @@ func (w *writer) tables() {
 			privilege string
 		}{
 			{t.Select + t.Looked, "SELECT"}, {t.Insert, w.columns("INSERT", t.Inserted, !t.AllInserted)},
-			{t.Update + t.LockTable, w.columns("UPDATE", t.Updated, t.LockTable == 0)}, {t.Delete, "DELETE"}, {t.Truncate, "TRUNCATE"},
+			{t.Update + t.LockTable, w.columns("UPDATE", t.Updated, t.LockTable == 0 && len(t.Updated) < maxColumns)}, {t.Delete, "DELETE"}, {t.Truncate, "TRUNCATE"},
 		} {
 			if p.seen > 0 {
 				all = append(all, p.privilege)

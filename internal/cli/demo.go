@@ -97,7 +97,7 @@ func (d *demo) stop() error {
 const demoPolicy = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 
 // config is what `run --upstream` uses, with what --without says.
-func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
+func (c demoCommand) config(upstream *url.URL, db *demoDatabase) (*config.Config, error) {
 	cfg := config.Default()
 	cfg.Upstream = strings.TrimSuffix(upstream.String(), "/")
 	cfg.Network.Listen = []string{freeAddress(c.Listen)}
@@ -105,6 +105,7 @@ func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
 	cfg.Application.Headers.CSP = demoPolicy
 	// The shop has no editors who write scripts: what customers store may not run.
 	cfg.Modes = map[string]config.ModeSetting{"application/markup/stored": {Mode: gatehouse.Enforce}}
+	cfg.Data.SQL = db.sqlGate()
 	for _, rung := range c.Without {
 		if _, _, err := splitRung(rung); err != nil {
 			return nil, err

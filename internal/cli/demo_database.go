@@ -6,10 +6,13 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"net/url"
 	"path/filepath"
 
 	"github.com/gatehousehq/gatehouse/examples/shop"
+	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/internal/throwaway"
+	"github.com/gatehousehq/gatehouse/secret"
 )
 
 // A demoDatabase is where the demo's shops keep their data: a database of
@@ -23,13 +26,29 @@ type demoDatabase struct {
 
 	server    *throwaway.Server // nil: SQLite
 	version   string
-	passwords map[string]string // of PostgreSQL's accounts
+	passwords map[string]string // of PostgreSQL's roles, and of the gate's accounts
+	gate      string            // where the SQL gate listens, once it does
 }
 
-// The demo's accounts of PostgreSQL, and their databases.
+// The demo's roles of PostgreSQL. The bare shop's owns its database, as is usual;
+// the protected shop's database is owned by the one that fills it, and what
+// answers requests owns nothing.
 const (
-	bareAccount      = "bare"
-	protectedAccount = "protected"
+	bareRole  = "bare"
+	ownerRole = "protected_owner"
+	appRole   = "protected_app"
+)
+
+// The accounts by which the protected shop signs in to the SQL gate.
+const (
+	appAccount     = "app"
+	migrateAccount = "migrate"
+)
+
+// The shops' databases.
+const (
+	bareDatabase      = "bare"
+	protectedDatabase = "protected"
 )
 
 // openDatabase starts PostgreSQL in the folder where its programs are found and
@@ -58,11 +77,10 @@ func (c demoCommand) openDatabase(ctx context.Context, dir string) (*demoDatabas
 	return db, nil
 }
 
-// prepare makes both databases, each with an account that owns it. Where the
-// demo attacks both itself, the accounts are superusers, as the database's
-// account of many an application is: programs and files are within their reach.
-// Where a person is to try, whom any page in his browser may help to, they are
-// not: nothing reaches beyond the database then.
+// prepare makes both databases. Where the demo attacks them itself, the bare
+// shop's role is a superuser, as that of many an application is: programs and
+// files are within its reach. Where a person is to try, whom any page in his
+// browser may help to, it is not: nothing reaches beyond the database then.
 func (db *demoDatabase) prepare(ctx context.Context, superuser bool) (err error) {
 	super, err := db.open(throwaway.User, "postgres")
 	if err != nil {
@@ -76,24 +94,69 @@ func (db *demoDatabase) prepare(ctx context.Context, superuser bool) (err error)
 	if superuser {
 		rights = "SUPERUSER"
 	}
-	for _, account := range []string{bareAccount, protectedAccount} {
-		db.passwords[account] = rand.Text() // letters and digits
-		for _, statement := range []string{
-			fmt.Sprintf("CREATE ROLE %s LOGIN %s PASSWORD '%s'", account, rights, db.passwords[account]),
-			fmt.Sprintf("CREATE DATABASE %[1]s OWNER %[1]s", account),
-			fmt.Sprintf("REVOKE CONNECT ON DATABASE %s FROM PUBLIC", account),
-		} {
-			if _, err := super.ExecContext(ctx, statement); err != nil {
-				return fmt.Errorf("making the database %s: %w", account, err)
-			}
+	for _, name := range []string{bareRole, ownerRole, appRole, appAccount, migrateAccount} {
+		db.passwords[name] = rand.Text() // letters and digits
+	}
+	for role, rights := range map[string]string{bareRole: rights, ownerRole: "NOSUPERUSER", appRole: "NOSUPERUSER"} {
+		statement := fmt.Sprintf("CREATE ROLE %s LOGIN %s PASSWORD '%s'", role, rights, db.passwords[role])
+		if _, err := super.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("making the role %s: %w", role, err)
 		}
+	}
+	for _, statement := range []string{
+		"CREATE DATABASE bare OWNER bare",
+		"CREATE DATABASE protected OWNER protected_owner",
+		"REVOKE CONNECT ON DATABASE bare, protected FROM PUBLIC",
+		"GRANT CONNECT ON DATABASE protected TO protected_app",
+	} {
+		if _, err := super.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("making the shops' databases: %w", err)
+		}
+	}
+	return db.grant(ctx)
+}
+
+// grant lets the role that answers requests do so: the tables are the owner's.
+func (db *demoDatabase) grant(ctx context.Context) (err error) {
+	owner, err := db.open(ownerRole, protectedDatabase)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, owner.Close()) }()
+	if _, err := owner.ExecContext(ctx, "ALTER DEFAULT PRIVILEGES GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO protected_app"); err != nil {
+		return fmt.Errorf("granting the shop its tables: %w", err)
 	}
 	return nil
 }
 
-// open opens a database of PostgreSQL's for an account.
-func (db *demoDatabase) open(account, database string) (*sql.DB, error) {
-	return openPostgres(db.server.DSNFor(account, db.passwords[account], database))
+// open opens a database of PostgreSQL's for a role.
+func (db *demoDatabase) open(role, database string) (*sql.DB, error) {
+	return openPostgres(db.server.DSNFor(role, db.passwords[role], database))
+}
+
+// sqlGate is the gate before the protected shop's database.
+func (db *demoDatabase) sqlGate() []config.SQLGate {
+	if db.server == nil {
+		return nil
+	}
+	password := func(name string) secret.Text { return secret.Text(db.passwords[name]) }
+	return []config.SQLGate{{
+		Name: "shop", Engine: "postgres", Listen: "127.0.0.1:0",
+		Upstream: "postgres://" + db.server.Addr() + "/" + protectedDatabase + "?sslmode=disable",
+		Clients: []config.SQLClient{
+			{User: appAccount, Password: password(appAccount), Background: "none",
+				UpstreamUser: appRole, UpstreamPassword: password(appRole)},
+			{User: migrateAccount, Password: password(migrateAccount), DDL: true, Reason: "the shop makes its tables by it when it starts",
+				UpstreamUser: ownerRole, UpstreamPassword: password(ownerRole)},
+		},
+	}}
+}
+
+// throughGate opens the protected shop's database by a connection string in
+// which the gate stands in the database's place: all that the shop notices of it.
+func (db *demoDatabase) throughGate(account string) (*sql.DB, error) {
+	u := url.URL{Scheme: "postgres", User: url.UserPassword(account, db.passwords[account]), Host: db.gate, Path: "/" + protectedDatabase, RawQuery: "sslmode=disable"}
+	return openPostgres(u.String())
 }
 
 // openPostgres opens a database by its connection string.
@@ -116,7 +179,7 @@ func (db *demoDatabase) bare(dir string) (shop.Options, error) {
 		return o, nil
 	}
 	var err error
-	o.DB, err = db.open(bareAccount, bareAccount)
+	o.DB, err = db.open(bareRole, bareDatabase)
 	return o, err
 }
 
@@ -134,7 +197,7 @@ func (db *demoDatabase) close() error {
 func (db *demoDatabase) line() string {
 	switch {
 	case db.server != nil:
-		return fmt.Sprintf("Database: PostgreSQL %s, a server of its own that is thrown away; --database sqlite takes SQLite.", db.version)
+		return fmt.Sprintf("Database: PostgreSQL %s, a server of its own that is thrown away, the SQL gate before it; --database sqlite takes SQLite.", db.version)
 	case db.instead != "":
 		return fmt.Sprintf("Database: SQLite, since %s. With PostgreSQL, the SQL gate stands before it.", db.instead)
 	}

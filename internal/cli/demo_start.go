@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/gatehousehq/gatehouse/examples/shop"
@@ -51,10 +52,10 @@ func (d *demo) startBare(ctx context.Context) error {
 	d.bare = addressOf(ln)
 	d.bareClient = d.ourClient(&http.Client{Transport: &http.Transport{}, Timeout: patience})
 	o, err := d.database.bare(dir)
+	d.closeLater(o.DB)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	d.closeLater(o.DB)
 	return d.serve(ctx, ln, o)
 }
 
@@ -73,23 +74,27 @@ func (d *demo) startProtected(ctx context.Context, c demoCommand, g *globals) er
 	if err := d.openGate(c, g, addressOf(ln), state); err != nil {
 		return errors.Join(err, ln.Close())
 	}
+	if err := d.runGate(ctx, state); err != nil {
+		return errors.Join(err, ln.Close())
+	}
 	o, err := d.judged(dir)
+	d.closeLater(o.DB)
+	d.closeLater(o.Migrator)
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	d.closeLater(o.DB)
-	if err := d.serve(ctx, ln, o); err != nil {
-		return err
-	}
-	return d.runGate(ctx, state)
+	return d.serve(ctx, ln, o)
 }
 
-// judged is a shop's database with the gate before it.
+// judged is a shop's database with the gate before it: on the wire, where the
+// shop is a backend like any other, or in the driver.
 func (d *demo) judged(dir string) (shop.Options, error) {
 	o := shop.Options{Engine: d.database.engine, Dir: dir}
 	if d.database.engine == shop.PostgreSQL {
 		var err error
-		o.DB, err = d.database.open(protectedAccount, protectedAccount)
+		if o.Migrator, err = d.database.throughGate(migrateAccount); err == nil {
+			o.DB, err = d.database.throughGate(appAccount)
+		}
 		return o, err
 	}
 	bare, err := shop.Connector(filepath.Join(dir, shopFile))
@@ -148,11 +153,15 @@ func (d *demo) ourClient(c *http.Client) *http.Client {
 }
 
 func (d *demo) openGate(c demoCommand, g *globals, behind *url.URL, state string) error {
-	cfg, err := c.config(behind)
+	cfg, err := c.config(behind, d.database)
 	if err != nil {
 		return err
 	}
-	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger(slog.LevelWarn)})
+	least := slog.LevelError
+	if len(c.Without) > 0 {
+		least = slog.LevelWarn // what was switched off is said
+	}
+	d.gate, err = gateway.New(gateway.Options{Config: cfg, State: state, Version: version(), Logger: g.logger(least)})
 	if err != nil {
 		return err
 	}
@@ -164,11 +173,16 @@ var errEndedEarly = errors.New("a part of the demo ended before all of it ran")
 
 // runGate runs the gate, and makes a client that trusts it.
 func (d *demo) runGate(ctx context.Context, state string) (err error) {
-	ready := make(chan string, 1)
-	d.begin(func() error { return d.gate.Run(ctx, func(addresses []string) { ready <- addresses[0] }) })
+	ready := make(chan []string, 1)
+	d.begin(func() error { return d.gate.Run(ctx, func(addresses []string) { ready <- addresses }) })
 	select {
-	case address := <-ready:
-		d.protected, err = url.Parse(address + "/")
+	case addresses := <-ready:
+		d.protected, err = url.Parse(addresses[0] + "/")
+		for _, a := range addresses {
+			if host, is := strings.CutPrefix(a, "postgres://"); is {
+				d.database.gate = host
+			}
+		}
 	case err = <-d.failed:
 		d.running--
 		err = cmp.Or(err, context.Cause(ctx), errEndedEarly)

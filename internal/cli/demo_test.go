@@ -5,14 +5,17 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gatehousehq/gatehouse/examples/shop"
 	"github.com/gatehousehq/gatehouse/examples/shop/attacks"
+	"github.com/gatehousehq/gatehouse/internal/throwaway"
 )
 
 // started is a demo that is stopped when the test ends.
@@ -38,6 +41,42 @@ func started(t *testing.T, c demoCommand) *demo {
 	return d
 }
 
+// The protected shop knows two connection strings, and no more of a gate.
+func TestDemo_ProtectedShop_HasItsDatabaseThroughTheGate(t *testing.T) {
+	needPostgres(t)
+	d := started(t, demoCommand{Database: shop.PostgreSQL.String()})
+	for account, statements := range map[string]map[string]string{ // to what the error says, "" for none
+		appAccount: {
+			"SELECT count(*) FROM users": "", "CREATE TABLE mine (x int)": "refused by the gate", "DROP TABLE cart_lines": "refused by the gate",
+			"SELECT pg_read_file('PG_VERSION')": "refused by the gate", "COPY users TO PROGRAM 'cat'": "refused by the gate",
+		},
+		migrateAccount: {"CREATE TABLE mine (x int)": "", "DROP TABLE mine": "", "COPY users TO PROGRAM 'cat'": "refused by the gate"},
+	} {
+		db, err := d.database.throughGate(account)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, statement := range slices.Sorted(maps.Keys(statements)) {
+			_, err := db.ExecContext(t.Context(), statement)
+			if want := statements[statement]; (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s by %s: %v, want %q", statement, account, err, want)
+			}
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	super, err := d.database.open(throwaway.User, "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var supers string
+	err = super.QueryRowContext(t.Context(), "SELECT string_agg(rolname, ' ') FROM pg_roles WHERE rolsuper").Scan(&supers)
+	if err := errors.Join(err, super.Close()); err != nil || supers != throwaway.User {
+		t.Errorf("superusers are %s, %v", supers, err)
+	}
+}
+
 // A person's browser visits other sites as well, and what they can make it send
 // to the bare shop must not reach the machine.
 func TestDemo_ForAPerson_NoAttackReachesTheMachine(t *testing.T) {
@@ -57,7 +96,7 @@ func TestDemo_ForAPerson_NoAttackReachesTheMachine(t *testing.T) {
 	if tried < 3 {
 		t.Errorf("%d attacks were tried", tried)
 	}
-	db, err := d.database.open(bareAccount, bareAccount)
+	db, err := d.database.open(bareRole, bareDatabase)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,13 @@ func (c runCommand) load(g *globals) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.DB != "" {
+		if d, err := config.ParseDatabase(c.DB); err != nil {
+			return nil, usage("--db %w", err)
+		} else if d.User == "" {
+			return nil, usage("--db names no user; write postgres://USER:PASSWORD@HOST/DATABASE")
+		}
+	}
 	o := g.configOptions()
 	o.Upstream = c.Upstream
 	cfg := config.Default()
@@ -96,8 +103,11 @@ func (c runCommand) serve(ctx context.Context, g *globals, gate *gateway.Gate, d
 	defer cancel(nil)
 	started := new(backend)
 	defer func() { started.stop() }()
-	start := func() (err error) {
-		started, err = startBackend(ctx, c.backend, backendEnviron(gate), g.process, func(err error) { cancel(err) })
+	start := func() error {
+		b, err := startBackend(ctx, c.backend, backendEnviron(gate), g.process, func(err error) { cancel(err) })
+		if err == nil {
+			started = b
+		}
 		return err
 	}
 	if c.DB == "" { // otherwise it must know where the gate listens

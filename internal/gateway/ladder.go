@@ -231,7 +231,7 @@ func statementRungs() []rung {
 	return []rung{
 		{
 			name:  sqlgate.Rung,
-			stops: "who may not sign in to an SQL gate, and what is no statement: replication, calls of functions by number, text in which a quotation mark may be half of a letter",
+			stops: "who may not sign in to an SQL gate (in any mode), and what is no statement: calls of functions by number, text in which a quotation mark may be half of a letter",
 			why:   "first of the statement's: the others go by the account",
 			event: events.AuthzFail,
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/data/guard"
@@ -188,9 +189,28 @@ func (t *transit) watchEnd(res *http.Response) {
 	}
 }
 
+// What is left of an answer that the gate refused is read up to so much, for so
+// long: it is the backend's words about the refusal, and short.
+const (
+	restMost = 64 << 10
+	restFor  = 250 * time.Millisecond
+)
+
 type endedAnswer struct {
 	io.ReadCloser
 	transit *transit
+}
+
+// Close reads what nobody read, within bounds: a backend that has said all is
+// known to be done with the request. Otherwise one refused statement would
+// leave it open for exchange.Unfinished whose every other statement is.
+func (a *endedAnswer) Close() error {
+	if !a.transit.whole && a.transit.r.Context().Err() == nil {
+		late := time.AfterFunc(restFor, func() { _ = a.ReadCloser.Close() }) // ends the read below
+		_, _ = io.CopyN(io.Discard, a, restMost)                             // Read notes its end
+		late.Stop()
+	}
+	return a.ReadCloser.Close()
 }
 
 func (a *endedAnswer) Read(p []byte) (int, error) {

@@ -112,7 +112,7 @@ func StartGateOn(t testing.TB, state, upstream string, args ...string) *Gate {
 			t.Errorf("the gate said:\n%s", said)
 		}
 	})
-	address := regexp.MustCompile(`(?m)^gatehouse: (https://localhost:\d+) `)
+	address := regexp.MustCompile(`(?m)^gatehouse: (https://localhost:\d+)[, ]`)
 	g.Origin = g.WaitFor(t, "address", 20*time.Second, func(said string) string {
 		if found := address.FindStringSubmatch(said); found != nil {
 			return found[1]

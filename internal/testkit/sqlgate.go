@@ -11,7 +11,7 @@ import (
 
 // An SQLGate is the SQL gate of a configuration that a test writes: the
 // accounts app, which nothing but requests uses, and migrate, which may define
-// tables.
+// tables, and say that it is the database's role.
 type SQLGate struct {
 	// Listen is where it will listen, as 127.0.0.1:PORT.
 	Listen   string
@@ -34,7 +34,7 @@ func NewSQLGate(t testing.TB, upstream string) *SQLGate {
 	u.User = nil
 	g := &SQLGate{Listen: "127.0.0.1:" + FreePort(t), database: strings.Trim(u.Path, "/")}
 	var clients strings.Builder
-	for user, more := range map[string]string{"app": "background: none", "migrate": "ddl: true, reason: the test's installer defines the tables by it"} {
+	for user, more := range map[string]string{"app": "background: none", "migrate": "ddl: true, roles: [" + role + "], reason: the test's installer defines the tables by it"} {
 		file := filepath.Join(t.TempDir(), user)
 		if err := os.WriteFile(file, []byte(passwordOf(user)), 0o600); err != nil {
 			t.Fatal(err)

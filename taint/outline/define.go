@@ -33,7 +33,11 @@ func (r *reader) plain(sc *scope) {
 	}
 	r.begin(verb, word)
 	r.i++
-	r.level(sc, level{})
+	if verb == Attach || verb == Pragma {
+		r.level(sc, level{})
+		return
+	}
+	r.toEnd() // nothing in it is called
 }
 
 // define reads a definition. What it defines by a query is looked at as a
@@ -43,10 +47,7 @@ func (r *reader) define(sc *scope, word string) {
 	r.i++
 	switch word {
 	case "create", "alter", "drop":
-	case "reindex", "cluster", "import", "reassign":
-		r.level(sc, level{})
-		return
-	default: // GRANT SELECT ON … has words that elsewhere begin a query
+	default: // REINDEX has nothing that is called; GRANT SELECT ON … has words that elsewhere begin a query
 		r.toEnd()
 		return
 	}

@@ -90,7 +90,7 @@ func (r *reader) level(sc *scope, l level) level {
 // deeper counts a level; one too deep ends the reading.
 func (r *reader) deeper() {
 	if r.depth++; r.depth > maxDepth {
-		r.unsure("it is nested deeper than is read")
+		r.capped("it is nested deeper than is read")
 		r.i = len(r.tokens)
 	}
 }
@@ -122,6 +122,9 @@ func (r *reader) bracket(sc *scope, l *level) {
 	case want: // a query, or tables joined
 		inner.part, inner.query = want, true
 		l.part = have
+		r.nested(sc, inner)
+		r.alias()
+		return
 	case set: // (a, b) = …
 		r.columns(l)
 		l.part = assigned
@@ -198,12 +201,7 @@ func (r *reader) keyword(sc *scope, l *level) bool {
 		r.selectInto(l)
 		return true
 	case kwTable:
-		r.i++
-		r.skip("only")
-		if r.isName(r.i) {
-			r.source(sc, l)
-			l.part = elsewhere
-		}
+		r.wholeTable(sc, l)
 		return true
 	case kwWith:
 		if !l.defines || r.kw(r.i-1) != kwAs {
@@ -217,18 +215,35 @@ func (r *reader) keyword(sc *scope, l *level) bool {
 		}
 		l.part = elsewhere
 	case kwAs:
-		if r.i++; l.defines {
-			return true
-		}
-		if r.class(r.i) == taint.Quoted || r.class(r.i) == taint.Word && r.kw(r.i) != kwSelect && r.kw(r.i) != kwWith {
-			r.pastName() // a label, which may be any word
-		}
+		r.label(l)
 		return true
 	default:
 		return r.clause(sc, l, k)
 	}
 	r.i++
 	return true
+}
+
+// wholeTable reads TABLE x, which is SELECT * FROM x.
+func (r *reader) wholeTable(sc *scope, l *level) {
+	r.i++
+	r.skip("only")
+	if r.isName(r.i) {
+		r.source(sc, l)
+		l.part = elsewhere
+	}
+}
+
+// label goes past AS and the name after it, which may be any word; in a
+// definition a query may follow instead.
+func (r *reader) label(l *level) {
+	r.i++
+	if l.defines && !l.query {
+		return
+	}
+	if r.class(r.i) == taint.Quoted || r.class(r.i) == taint.Word && r.kw(r.i) != kwSelect && r.kw(r.i) != kwWith {
+		r.pastName()
+	}
 }
 
 // clause reads a word that begins or ends a part of a query.
@@ -269,10 +284,7 @@ func (r *reader) clause(sc *scope, l *level, k keyword) bool {
 		}
 		return true
 	case kwTablesample:
-		r.i++
-		if r.isName(r.i) {
-			r.chain()
-		}
+		r.sampled(sc)
 		return true
 	default:
 		return false
@@ -317,6 +329,19 @@ func (r *reader) alias() {
 	if r.kw(r.i) != kwSet && r.isName(r.i) && !r.is(r.i, "indexed") {
 		r.pastName()
 	}
+}
+
+// sampled reads TABLESAMPLE method (…) REPEATABLE (…): neither is a function
+// that the statement calls.
+func (r *reader) sampled(sc *scope) {
+	r.i++
+	if r.isName(r.i) {
+		r.chain()
+	}
+	if r.punct('(') {
+		r.nested(sc, level{})
+	}
+	r.skip("repeatable")
 }
 
 // assign reads the column that UPDATE assigns to.

@@ -184,6 +184,7 @@ func (r *reader) param(i int) int {
 		return n
 	}
 	n := 0
+	r.ahead(i)
 	for j := 0; j <= i; j++ {
 		if r.class(j) == taint.Param {
 			n++

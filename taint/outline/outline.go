@@ -2,13 +2,17 @@ package outline
 
 import "github.com/gatehousehq/gatehouse/taint"
 
-// Caps on what an outline holds. A statement beyond one is Unsure.
+// Caps on what an outline holds and takes. A statement beyond one is Capped.
 const (
-	maxStatements = 1 << 12
-	maxNames      = 256 // tables, functions, settings, each
-	maxColumns    = 512
-	maxDepth      = 128 // of brackets and of statements in statements
-	maxTexts      = 16  // executed texts that are looked into
+	maxTokens     = 1 << 20
+	maxText       = 16 << 20 // what the lexer reads
+	maxStatements = 1 << 14
+	maxNames      = 256     // tables, functions, settings, each
+	maxColumns    = 1600    // PostgreSQL's own of a table
+	maxDepth      = 2000    // of brackets and of statements in statements
+	maxAlways     = 64      // of brackets around a condition
+	maxSteps      = 1 << 23 // tokens looked at ahead, all together
+	maxTexts      = 16      // executed texts that are looked into
 )
 
 // A Verb is what a statement does. The zero value is one that is not known.
@@ -155,6 +159,9 @@ type Statement struct {
 	// Executes is set where the statement has a text executed that it does not
 	// tell: query_to_xml of a bound value, or DO.
 	Executes bool
+	// Capped is set where some of the statement was not looked at, since it is
+	// longer, deeper, or names more than is read. Unsure says which.
+	Capped bool
 	// Unsure is why not all of the statement was understood; empty where it was.
 	Unsure string
 }
@@ -173,8 +180,26 @@ type Outline struct {
 
 // Of reads a text.
 func Of(l taint.Lexer, sql string) Outline {
-	tokens, whole := l.Lex(sql, nil)
+	tokens, whole := Lex(l, sql, nil)
 	return OfTokens(l, sql, tokens, whole)
+}
+
+// Lex is the lexer's Lex for statements of more tokens than it takes at once,
+// such as an INSERT of ten thousand rows: up to a million.
+func Lex(l taint.Lexer, sql string, dst []taint.Token) (tokens []taint.Token, whole bool) {
+	tokens, whole = l.Lex(sql, dst)
+	for !whole && len(sql) <= maxText && len(tokens) > len(dst) && len(tokens) < maxTokens {
+		from, end := len(tokens), tokens[len(tokens)-1].End
+		tokens, whole = l.Lex(sql[end:], tokens)
+		for i := from; i < len(tokens); i++ {
+			tokens[i].Start += end
+			tokens[i].End += end
+		}
+		if len(tokens) == from {
+			break
+		}
+	}
+	return tokens, whole
 }
 
 // Name reads a text that is one table's or sequence's name, as nextval takes

@@ -40,7 +40,7 @@ func (r *reader) function(schema, function string) {
 		}
 	}
 	if len(r.st.Functions) >= maxNames {
-		r.unsure("it calls more functions than are kept")
+		r.capped("it calls more functions than are kept")
 		return
 	}
 	r.st.Functions = append(r.st.Functions, f)
@@ -48,7 +48,7 @@ func (r *reader) function(schema, function string) {
 
 func (r *reader) setting(s Setting) {
 	if len(r.st.Settings) >= maxNames {
-		r.unsure("it has more settings than are kept")
+		r.capped("it has more settings than are kept")
 		return
 	}
 	r.st.Settings = append(r.st.Settings, s)
@@ -68,8 +68,11 @@ func (r *reader) executed(f Function) {
 	case "query_to_xml", "query_to_xmlschema", "query_to_xml_and_xmlschema", "ts_stat", "ts_rewrite",
 		"crosstab", "crosstab2", "crosstab3", "crosstab4", "schedule", "schedule_in_database":
 		r.out.Literal = true
-		looked := false
-		for i, end := r.i+1, r.closing(r.i); i < end; i++ {
+		looked, end := false, r.closing(r.i)
+		if !r.ahead(end - r.i) {
+			end = 0
+		}
+		for i := r.i + 1; i < end; i++ {
 			if r.class(i) != taint.String || !r.isPunct(i-1, ',') && !r.isPunct(i-1, '(') || !r.isPunct(i+1, ',') && !r.isPunct(i+1, ')') {
 				continue
 			}
@@ -96,17 +99,18 @@ func isStatement(text string) bool {
 // inside reads a text that the statement has executed as a part of it.
 func (r *reader) inside(text string, read func(*reader)) bool {
 	if r.texts++; r.texts > maxTexts || r.depth >= maxDepth {
+		r.capped("it has more texts executed than are looked into")
 		return false
 	}
-	tokens, whole := r.lexer.Lex(text, nil)
-	in := reader{lexer: r.lexer, sql: text, out: r.out, st: r.st, depth: r.depth + 1, texts: r.texts}
+	tokens, whole := r.lexer.Lex(text, nil) // a text beyond what that reads is none that is told
+	in := reader{lexer: r.lexer, sql: text, out: r.out, st: r.st, depth: r.depth + 1, texts: r.texts, steps: r.steps}
 	if in.take(tokens) != "" || !whole {
 		return false
 	}
 	verb, object, temporary := r.st.Verb, r.st.Object, r.st.Temporary
 	defer func() { r.st.Verb, r.st.Object, r.st.Temporary = verb, object, temporary }()
 	read(&in)
-	r.texts = in.texts
+	r.texts, r.steps = in.texts, in.steps
 	return true
 }
 
@@ -140,7 +144,11 @@ func (r *reader) all() {
 
 // closing gives the index of the bracket that closes the one at i.
 func (r *reader) closing(i int) int {
-	depth := 0
+	depth, from := 0, i
+	if r.steps > maxSteps {
+		return len(r.tokens)
+	}
+	defer func() { r.ahead(i - from) }()
 	for ; i < len(r.tokens); i++ {
 		switch {
 		case r.isPunct(i, '('), r.isPunct(i, '['):

@@ -15,6 +15,7 @@ type reader struct {
 	i      int
 	depth  int
 	texts  int
+	steps  int // see ahead
 
 	out *Outline
 	st  *Statement
@@ -32,7 +33,7 @@ func OfTokens(l taint.Lexer, sql string, tokens []taint.Token, whole bool) Outli
 			continue
 		}
 		if len(out.Statements) >= maxStatements {
-			r.unsure("more statements than are looked at")
+			r.capped("there are more statements than are looked at")
 			break
 		}
 		r.statement()
@@ -42,10 +43,12 @@ func OfTokens(l taint.Lexer, sql string, tokens []taint.Token, whole bool) Outli
 			out.Statements = []Statement{{}}
 		}
 		r.st = &out.Statements[len(out.Statements)-1]
-		if broken == "" {
-			broken = "the statement is longer than is read"
+		if !whole {
+			r.capped("it is longer than is read")
 		}
-		r.unsure(broken)
+		if broken != "" {
+			r.unsure(broken)
+		}
 	}
 	return out
 }
@@ -89,6 +92,22 @@ func (r *reader) unsure(why string) {
 	if r.st.Unsure == "" {
 		r.st.Unsure = why
 	}
+}
+
+// capped notes that something is not looked at.
+func (r *reader) capped(why string) {
+	r.st.Capped = true
+	r.unsure(why)
+}
+
+// ahead counts tokens looked at before the reader comes to them, so that a text
+// with brackets in brackets takes no more than so much; false where it does.
+func (r *reader) ahead(n int) bool {
+	if r.steps += n; r.steps > maxSteps {
+		r.capped("it takes more work than is spent")
+		return false
+	}
+	return true
 }
 
 func (r *reader) text(i int) string {
@@ -240,7 +259,7 @@ func (r *reader) table(schema, table string, use Use) int {
 		}
 	}
 	if len(r.st.Tables) >= maxNames {
-		r.unsure("it names more tables than are kept")
+		r.capped("it names more tables than are kept")
 		return -1
 	}
 	r.st.Tables = append(r.st.Tables, Table{Schema: schema, Name: table, Use: use})
@@ -262,7 +281,7 @@ func (r *reader) column(columns []string, column string) []string {
 		}
 	}
 	if len(columns) >= maxColumns {
-		r.unsure("it names more columns than are kept")
+		r.capped("it names more columns than are kept")
 		return columns
 	}
 	return append(columns, column)

@@ -261,7 +261,13 @@ func (r *reader) copy(sc *scope) {
 	l := level{verb: Insert}
 	if r.punct('(') {
 		r.begin(CopyTo, "copy")
-		r.nested(sc, level{query: true})
+		r.i++
+		r.inner(sc) // a query, or a DELETE with RETURNING
+		if !r.punct(')') {
+			r.unsure("COPY's query can't be read")
+			return
+		}
+		r.i++
 	} else if target = r.target(0); r.punct('(') {
 		from := r.closing(r.i) + 1
 		if r.kw(from) == kwFrom {

@@ -32,9 +32,12 @@ func (r *reader) where(l *level) {
 // every row: it has no column in it, or is one column that equals itself, or
 // has such a condition beside an OR.
 func (r *reader) always(from, end, depth int) bool {
+	if !r.ahead(end - from) {
+		return false
+	}
 	for from < end && r.isPunct(from, '(') && r.closing(from) == end-1 {
 		from, end = from+1, end-1
-		if depth++; depth > maxDepth {
+		if depth++; depth > maxAlways {
 			return false
 		}
 	}

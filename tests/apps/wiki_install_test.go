@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,11 +87,10 @@ func (db *wikiDatabase) installs(dir string) []string {
 		"--dbuser", db.installer.user, "--dbpass", db.installer.password, "--installdbuser", db.installer.user, "--installdbpass", db.installer.password}
 }
 
-// settings are what the wiki is told of it. On PostgreSQL jobs run at the end of
-// requests, so that what they ask of the database is tried too.
+// settings are what the wiki is told of it.
 func (db *wikiDatabase) settings() string {
 	if db == nil {
 		return "$wgJobRunRate = 0;"
 	}
-	return fmt.Sprintf("$wgDBuser = '%s'; $wgDBpassword = '%s'; $wgJobRunRate = 1; $wgRunJobsAsync = false;", db.wiki.user, db.wiki.password)
+	return fmt.Sprintf("$wgDBuser = '%s'; $wgDBpassword = '%s'; $wgJobRunRate = 0;", db.wiki.user, strings.ReplaceAll(db.wiki.password, "'", `\'`))
 }

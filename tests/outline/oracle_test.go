@@ -116,6 +116,7 @@ func (w *walker) statement(node map[string]any) {
 				w.use(relation, map[bool]string{true: "i", false: "r"}[body["is_from"] == true])
 			}
 			w.walk(body["query"], nil)
+			w.walk(body["whereClause"], nil)
 			return
 		}
 		if w.verb = verbs[kind]; w.verb == "" {
@@ -170,7 +171,7 @@ func (w *walker) node(kind string, v any, with []string) {
 			w.use(body, "r")
 		}
 		return
-	case "FuncCall":
+	case "FuncCall", "funccall":
 		w.call(body)
 	case "LockingClause": // FOR UPDATE OF alias
 		return
@@ -183,6 +184,23 @@ func (w *walker) node(kind string, v any, with []string) {
 			w.use(body["relation"].(map[string]any), "u")
 		}
 		delete(body, "relation")
+	case "MergeStmt":
+		for _, clause := range body["mergeWhenClauses"].([]any) {
+			when := clause.(map[string]any)["MergeWhenClause"].(map[string]any)
+			if letter := map[any]string{"CMD_INSERT": "i", "CMD_UPDATE": "u", "CMD_DELETE": "d"}[when["commandType"]]; letter != "" {
+				w.use(body["relation"].(map[string]any), letter)
+			}
+		}
+		delete(body, "relation")
+	case "LockStmt", "CallStmt":
+		if kind == "LockStmt" {
+			return
+		}
+		delete(body, "funcexpr") // the same again
+	case "CreateTableAsStmt":
+		delete(body, "into")
+	case "IntoClause":
+		return
 	case "TruncateStmt":
 		for _, r := range body["relations"].([]any) {
 			w.use(r.(map[string]any)["RangeVar"].(map[string]any), "t")
@@ -214,6 +232,7 @@ func (w *walker) call(body map[string]any) {
 	}
 	switch name := strings.Join(parts, "."); name {
 	case "pg_catalog.like_escape", "pg_catalog.similar_to_escape": // what the grammar makes of ESCAPE
+	case "substring", "overlay", "position": // constructs of the grammar, though called as functions are
 	default:
 		w.functions[name] = true
 	}

@@ -6,6 +6,7 @@ package outline_test
 import (
 	"os"
 	"regexp"
+	"sync"
 	"testing"
 
 	"github.com/gatehousehq/gatehouse/tests/attacks/benign"
@@ -21,6 +22,28 @@ var (
 // given to pg_query, which is slow.
 func rough(sql string) string {
 	return inList.ReplaceAllString(digits.ReplaceAllString(literal.ReplaceAllString(sql, "?"), "?"), "IN (?)")
+}
+
+// loadAll loads every recording, once for all tests, by app.
+var loadAll = sync.OnceValues(func() (map[string][]benign.Exchange, error) {
+	all := make(map[string][]benign.Exchange)
+	for _, app := range benign.Apps() {
+		exchanges, err := benign.Load(app)
+		if err != nil {
+			return nil, err
+		}
+		all[app] = exchanges
+	}
+	return all, nil
+})
+
+func load(t *testing.T, app string) []benign.Exchange {
+	t.Helper()
+	all, err := loadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[app]
 }
 
 // differs compares a text with PostgreSQL's reading of it.
@@ -49,15 +72,11 @@ func differs(t *testing.T, sql string) bool {
 }
 
 func TestOutline_RecordedStatements_AgreesWithPostgreSQLsParser(t *testing.T) {
-	const some = 1500
+	const some = 600
 	seen, compared, differences := map[string]bool{}, 0, 0
 	for _, app := range benign.Apps() {
-		exchanges, err := benign.Load(app)
-		if err != nil {
-			t.Fatal(err)
-		}
 		ofApp := 0
-		for _, x := range exchanges {
+		for _, x := range load(t, app) {
 			for _, s := range x.Statements {
 				shape := rough(s.SQL)
 				if seen[shape] {

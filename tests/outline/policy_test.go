@@ -21,13 +21,9 @@ func TestPolicy_RecordedStatements_AreRefusedByNoRuleThatEnforces(t *testing.T) 
 	}
 	count, found := 0, map[string]int{}
 	for _, app := range benign.Apps() {
-		exchanges, err := benign.Load(app)
-		if err != nil {
-			t.Fatal(err)
-		}
 		half := &privilege.Facts{Account: app}
 		all := map[string]bool{}
-		for _, x := range exchanges {
+		for _, x := range load(t, app) {
 			for _, s := range x.Statements {
 				count++
 				j := p.Judge(taint.Statement{Account: app, Lexer: taint.Lexer{Dialect: taint.PostgreSQL}, SQL: s.SQL})

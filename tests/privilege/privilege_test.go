@@ -321,4 +321,3 @@ func TestPolicy_ProposedList_LetsTheWorkPassAndNotTheRest(t *testing.T) {
 func statement(sql string) taint.Statement {
 	return taint.Statement{Account: "shop/app", Lexer: taint.Lexer{Dialect: taint.PostgreSQL}, SQL: sql}
 }
-

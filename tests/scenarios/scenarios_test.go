@@ -29,7 +29,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files and what scripts compare with")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gatehouse": gatehouse, "shopkeeper": shopkeeper, "bureau": office})
+	testscript.Main(m, map[string]func(){"gatehouse": gatehouse, "shopkeeper": shopkeeper, "bureau": office, "clerk": clerk})
 }
 
 // gatehouse is cmd/gatehouse.
@@ -56,6 +56,7 @@ func TestScenarios(t *testing.T) {
 			"gate":     gate,
 			"backend":  backend,
 			"office":   startOffice,
+			"database": database,
 			"request":  request,
 			"begin":    begin,
 			"release":  release,

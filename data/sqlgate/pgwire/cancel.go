@@ -129,32 +129,33 @@ func (o *outage) over(g *Gate) {
 	}
 }
 
-// asked reports whether the database refused what the client asked for, and not
-// the gate: a setting that it does not take (classes 22 and 42), or a database
-// that there is not. Its words are about that alone.
-func (r *refusal) asked() bool {
-	return len(r.state) == 5 && (r.state[:2] == "22" || r.state[:2] == "42" || r.state == stateNoDatabase)
-}
-
-// unreachable is what a client is told where the database does not let the gate
-// in. The database's own words are for the log: they have the gate's role.
-func (g *Gate) unreachable(ctx context.Context, a *account, err error) error {
+// unreachable is what a client is told where the database does not begin a
+// session. What it says before it lets the gate in is about the gate's role, and
+// for the log.
+func (g *Gate) unreachable(a *account, err error) error {
 	if g.ctx.Err() != nil {
 		return shuttingDown()
 	}
 	var r *refusal
-	if errors.As(err, &r) && r.asked() {
-		return faultf(r.state, "%s", r.words)
+	refused := errors.As(err, &r)
+	class := ""
+	if refused {
+		class = r.state[:min(len(r.state), 2)]
+	}
+	if refused && r.body != nil && class != "53" && class != "57" {
+		return &fault{state: r.state, words: r.words, body: r.body} // what the client asked for cannot be had
 	}
 	if count, tell := g.outage.began(g.now()); tell {
 		g.log.Error("the database does not let sessions in", "gate", g.o.Name, "upstream", a.Upstream.Address, "sessions", count, "error", err)
 	}
 	switch {
-	case r == nil:
+	case !refused:
 		return faultf(stateUnreachable, "the database cannot be reached: try again later")
+	case r.body != nil:
+		return &fault{state: r.state, words: r.words, body: r.body}
 	case r.state == stateTooMany:
 		return faultf(stateTooMany, "the database has too many sessions: try again later")
-	case len(r.state) == 5 && r.state[:2] == "57":
+	case class == "57" && len(r.state) == 5:
 		return faultf(r.state, "the database takes no sessions now: try again later")
 	}
 	return faultf(stateLost, "the database does not let the gate in")

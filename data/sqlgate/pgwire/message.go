@@ -31,16 +31,24 @@ const (
 // that it may not know.
 type fault struct {
 	state, words string
+	// body is the database's own ErrorResponse, to be handed on after the client
+	// was let in.
+	body []byte
 }
 
 func (f *fault) Error() string { return f.words }
 
 func faultf(state, format string, args ...any) *fault {
-	return &fault{state, fmt.Sprintf(format, args...)}
+	return &fault{state: state, words: fmt.Sprintf(format, args...)}
 }
 
 // fatal is the ErrorResponse that ends a session.
-func (f *fault) fatal() []byte { return appendError(nil, severityFatal, f.state, f.words) }
+func (f *fault) fatal() []byte {
+	if f.body != nil {
+		return appendMessage(welcome(), 'E', f.body)
+	}
+	return appendError(nil, severityFatal, f.state, f.words)
+}
 
 // appendError adds an ErrorResponse.
 func appendError(b []byte, severity, state, words string) []byte {

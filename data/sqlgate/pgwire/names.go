@@ -186,7 +186,7 @@ func readTables(conn net.Conn) (map[uint32]*table, error) {
 		case err != nil:
 			return nil, err
 		case kind == 'E':
-			return nil, &refusal{field(body, 'C'), oneLine(field(body, 'M'))}
+			return nil, &refusal{state: field(body, 'C'), words: oneLine(field(body, 'M'))}
 		case kind == 'Z':
 			return found, nil
 		case kind == 'D':

@@ -204,7 +204,7 @@ func (s *startup) databaseOf(a *account) string {
 func (g *Gate) join(ctx context.Context, s *session, start *startup) (map[string]string, error) {
 	b, err := g.connect(ctx, &s.a.Upstream, append([]param{{"database", s.database}}, start.params...))
 	if err != nil {
-		return nil, g.unreachable(ctx, s.a, err)
+		return nil, g.unreachable(s.a, err)
 	}
 	g.outage.over(g)
 	g.mu.Lock()
@@ -214,8 +214,7 @@ func (g *Gate) join(ctx context.Context, s *session, start *startup) (map[string
 		s.pid = b.pid
 	}
 	g.mu.Unlock()
-	hello := []byte{'R', 0, 0, 0, 8, 0, 0, 0, authOK}
-	hello = append(hello, b.reported...)
+	hello := append(welcome(), b.reported...)
 	hello = appendMessage(hello, 'K', s.cancelKey())
 	hello = append(hello, 'Z', 0, 0, 0, 5, 'I')
 	if _, err := s.client.Write(hello); err != nil {
@@ -223,6 +222,9 @@ func (g *Gate) join(ctx context.Context, s *session, start *startup) (map[string
 	}
 	return b.settings, nil
 }
+
+// welcome is AuthenticationOk.
+func welcome() []byte { return []byte{'R', 0, 0, 0, 8, 0, 0, 0, authOK} }
 
 // enter begins work that Shutdown waits for; false where it is too late for it.
 func (g *Gate) enter() bool {

@@ -2,9 +2,9 @@ package pgwire
 
 import "github.com/gatehousehq/gatehouse/data/sqlgate"
 
-// enter puts a message into the queue, as the database will deal with it. The
-// caller holds mu.
-func (s *session) enter(e entry) {
+// enter puts a message into the queue, as the database will deal with it: it
+// reports whether it will skip it. The caller holds mu.
+func (s *session) enter(e entry) (skipped bool) {
 	switch e.kind {
 	case copyEnd:
 		switch {
@@ -13,17 +13,17 @@ func (s *session) enter(e entry) {
 		case !s.skipping && s.queue.n > 0:
 			s.queue.push(e)
 		}
-		return
+		return false
 	case 'S':
 		if s.copying { // the database passes over it
 			s.passedOver++
-			return
+			return false
 		}
 		s.skipping = false
 	default:
 		if s.skipping {
 			s.drop(&e)
-			return
+			return true
 		}
 	}
 	switch e.kind {
@@ -39,6 +39,7 @@ func (s *session) enter(e entry) {
 		s.reading.doubt = s.reading.doubt || e.run.doubt
 	}
 	s.queue.push(e)
+	return false
 }
 
 // drop forgets a message that the database skips. The caller holds mu.

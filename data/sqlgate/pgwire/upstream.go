@@ -46,9 +46,13 @@ type backend struct {
 	key []byte
 }
 
-// A refusal of the database to let the gate in. It has the database's words,
-// which are for the log.
-type refusal struct{ state, words string }
+// A refusal of the database to begin a session. Its words are for the log, and
+// once the gate was let in for the client too: what it asked for is refused.
+type refusal struct {
+	state, words string
+	// body is the ErrorResponse where the gate was let in.
+	body []byte
+}
 
 func (r *refusal) Error() string { return r.state + ": " + r.words }
 
@@ -121,7 +125,11 @@ func (b *backend) signIn(up *Upstream, params []param, nonce string) error {
 		}
 		switch {
 		case kind == 'E':
-			return &refusal{field(body, 'C'), oneLine(field(body, 'M'))}
+			r := &refusal{state: field(body, 'C'), words: oneLine(field(body, 'M'))}
+			if signedIn {
+				r.body = body
+			}
+			return r
 		case kind == 'N':
 			b.reported = appendMessage(b.reported, kind, body)
 		case kind == 'R' && !signedIn && len(body) >= 4:

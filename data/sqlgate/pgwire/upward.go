@@ -69,6 +69,9 @@ func (u *upward) message(kind byte, length int) (bool, error) {
 		u.pass(length)
 		return true, nil
 	case 'X':
+		u.mu.Lock()
+		u.leaving = true // before the database knows, and closes
+		u.mu.Unlock()
 		u.pass(length)
 		if err := u.flush(); err != nil {
 			return false, err
@@ -97,6 +100,14 @@ func (u *upward) substitute(e entry, length int, text []byte) error {
 
 // expect enters a message that will be answered, before it is sent.
 func (u *upward) expect(e entry) error {
+	skipped, err := u.queueUp(e)
+	if skipped && e.kind == 'Q' {
+		u.release(e.run)
+	}
+	return err
+}
+
+func (u *upward) queueUp(e entry) (skipped bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for u.queue.n >= maxPending && !u.ended {
@@ -104,17 +115,16 @@ func (u *upward) expect(e entry) error {
 		err := u.flush() // else the answers might wait for it
 		u.mu.Lock()
 		if err != nil {
-			return err
+			return false, err
 		}
 		if u.queue.n >= maxPending && !u.ended {
 			u.room.Wait()
 		}
 	}
 	if u.ended {
-		return errEnded
+		return false, errEnded
 	}
-	u.enter(e)
-	return nil
+	return u.enter(e), nil
 }
 
 // malformed replaces a message that cannot be read by one that fails in its

@@ -21,7 +21,7 @@ func injectionsPostgreSQL() []Case {
 			Try: "{base}/search?q=zz&category=' UNION SELECT 0,'teapot',pg_read_file('pg_hba.conf'),'','',0,0,'','' --", Run: readFile},
 		{ID: "sqli-sleep", Title: "Guess a password hash by how long an answer takes", Class: sqlInjection, Stops: andPolicy,
 			Try: "{base}/api/products/7 AND (SELECT count(pg_sleep(3)) FROM users WHERE id=1 AND password < '8') >= 0", Run: blindByTime},
-		{ID: "sqli-xml", Title: "Hide a statement inside a string", Class: sqlInjection, Stops: andPolicy,
+		{ID: "sqli-xml", Title: "Hide a statement inside a string", Class: sqlInjection, Stops: guard,
 			Try: "{base}/products/0 UNION SELECT 1,'teapot',query_to_xml('SELECT password FROM users WHERE id=1',true,true,'')::text,'','',0,0,'',''", Run: queryToXML},
 	}
 }

@@ -104,7 +104,8 @@ func startBackend(t testing.TB, p *plan, address, dsn string) *backend {
 // A result is what came of an attempt.
 type result struct {
 	status  int
-	problem bool // the answer is the gate's own
+	request string // the identifier that the client was told
+	problem bool   // the answer is the gate's own
 	done    *done
 }
 
@@ -173,7 +174,7 @@ func exchange(c *http.Client, origin string, a attempt) (result, error) {
 	}
 	defer func() { _ = res.Body.Close() }() // read to its end, or cut by the gate
 	_, err = io.Copy(io.Discard, io.LimitReader(res.Body, 1<<20))
-	return result{status: res.StatusCode, problem: res.Header.Get("Content-Type") == "application/problem+json"}, err
+	return result{status: res.StatusCode, request: res.Header.Get("Gate-Request-Id"), problem: res.Header.Get("Content-Type") == "application/problem+json"}, err
 }
 
 // news are the journal's lines since the last time.

@@ -162,7 +162,12 @@ func (a *attempt) ofGoodWill(template string) (sqli.Case, bool) {
 		return c, false
 	}
 	values, made, ok := a.sentFor(value)
-	if !ok || len(values) != len(a.From) {
+	switch {
+	case strings.Contains(value, "'"): // several words, which a client sends one by one
+		return c, false
+	case strings.Contains(template, "/*+"): // a hint to the planner is structure, whoever chooses it
+		return c, false
+	case !ok || len(values) != len(a.From):
 		return c, false
 	}
 	c.ID, c.SQL = "ordinary-"+a.ID, a.Benigns[0][:at]+made+a.Benigns[0][at+len(value):]
@@ -202,7 +207,7 @@ func (a *attempt) sentFor(value string) (values []string, made string, ok bool) 
 	case "trim":
 		return []string{"  " + value + " "}, value, true
 	case "upper":
-		return []string{value}, strings.ToUpper(value), true
+		return []string{value}, strings.ToUpper(value), a.Context != "identifier" // "NAME" is another column
 	case "truncate":
 		keep, err := strconv.Atoi(strings.TrimPrefix(a.Way, "cut to "))
 		return []string{value}, value, err == nil && len(value) <= keep

@@ -46,19 +46,19 @@ func travelling(c sqli.Case) (inputs []sqli.Input) {
 	taken := map[string]bool{}
 	for _, in := range c.Inputs {
 		b := bodyOf(in)
-		place := in.Kind + ":" + in.Name
 		switch {
 		case in.Kind == "key" && b != "" && b != body:
 			in.Name = "query"
 		case in.Kind == "key":
 		case b != "" && b != body, in.Kind == "header" && !fitsHead(in.Value), in.Kind == "path" && !fitsPath(in.Value):
 			in.Kind = "query"
-		case taken[place] && in.Kind == "path":
-			in.Kind, in.Name = "query", "path"+in.Name
-		case taken[place]:
+		case taken[in.Kind+":"+in.Name]:
 			in.Kind = "query"
 		}
-		taken[place] = true
+		for in.Kind != "key" && taken[in.Kind+":"+in.Name] {
+			in.Name += "+"
+		}
+		taken[in.Kind+":"+in.Name] = true
 		inputs = append(inputs, in)
 	}
 	return inputs

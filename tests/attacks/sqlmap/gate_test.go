@@ -14,13 +14,15 @@ import (
 )
 
 // settings leave what stands at the database as it ships, and turn every rung
-// before it off: bans and the protocol's rules would end sqlmap sooner.
+// before it off: bans and the protocol's rules would end sqlmap sooner. The
+// rung input stays: it reads the inputs that data/guard judges by, and what it
+// observes ends nothing.
 func settings(t *testing.T, sql *testkit.SQLGate) string {
 	t.Helper()
 	var modes strings.Builder
 	modes.WriteString("modes:\n")
 	for _, name := range gateway.RungNames() {
-		if !strings.HasPrefix(name, "data/") {
+		if !strings.HasPrefix(name, "data/") && name != "input" {
 			fmt.Fprintf(&modes, "  %s: {mode: off, reason: the test is of the SQL gate alone}\n", name)
 		}
 	}

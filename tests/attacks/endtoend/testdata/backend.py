@@ -10,6 +10,7 @@ line for each statement: what was sent, and what came of it."""
 import hashlib
 import http.server
 import json
+import os
 import queue
 import sys
 import threading
@@ -119,7 +120,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             values = [self.stored(conn, number, name) if kind == "row" else inputs.get(kind, name) for kind, name in recipe["from"]]
             sql = recipe["head"] + FUNCTIONS[recipe["way"]](values, recipe["middle"]) + recipe["tail"]
-            done = do(conn, sql)
+            done = do(conn, self.server.comment(self.headers) + sql)
         finally:
             self.server.pool.give_back(conn)
         done["sum"] = hashlib.sha256(sql.encode()).hexdigest()
@@ -132,10 +133,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     do_POST = do_GET
 
-    @staticmethod
-    def stored(conn, number, name):
+    def stored(self, conn, number, name):
         """reads what this case's requests find in the database."""
-        rows = conn.execute("SELECT body FROM stored WHERE request = %s ORDER BY position", (number,)).fetchall()
+        rows = conn.execute(self.server.comment(self.headers) + "SELECT body FROM stored WHERE request = %s ORDER BY position", (number,)).fetchall()
         return rows[name][0]
 
     def answer(self, status, value):
@@ -157,8 +157,14 @@ class Server(http.server.ThreadingHTTPServer):
     def __init__(self, port, dsn, recipes, journal):
         super().__init__(("127.0.0.1", port), Handler)
         self.pool, self.journal, self.lock = Pool(dsn), open(journal, "a", buffering=1), threading.Lock()
+        self.traced = os.path.join(os.path.dirname(journal), "traced")
         with open(recipes) as lines:
             self.recipes = [json.loads(line) for line in lines]
+
+    def comment(self, headers):
+        """says in the statement which request it is of, as query logs of Rails
+        and sqlcommenter do, while there is a file called traced."""
+        return f"/*traceparent='{headers['traceparent']}'*/ " if os.path.exists(self.traced) else ""
 
     def note(self, done):
         with self.lock:
