@@ -28,27 +28,27 @@ func (passAll) Refused(context.Context, sqlgate.Account, netip.Addr, gatehouse.D
 	return true
 }
 
-// A script is a connection whose other side says the same again and again. It
+// A repeating is a connection whose other side says the same again and again. It
 // counts what is written to it.
-type script struct {
+type repeating struct {
 	net.Conn // has no other methods that are called here
 	says     []byte
 	writes   int
 	got      bytes.Buffer
 }
 
-func (s *script) Read(p []byte) (int, error) { return copy(p, s.says), nil }
-func (s *script) Write(p []byte) (int, error) {
+func (s *repeating) Read(p []byte) (int, error) { return copy(p, s.says), nil }
+func (s *repeating) Write(p []byte) (int, error) {
 	s.writes++
 	s.got.Reset()
 	return s.got.Write(p)
 }
-func (s *script) SetReadDeadline(time.Time) error  { return nil }
-func (s *script) SetWriteDeadline(time.Time) error { return nil }
+func (s *repeating) SetReadDeadline(time.Time) error  { return nil }
+func (s *repeating) SetWriteDeadline(time.Time) error { return nil }
 
 // A pair is both directions of a session, carried by hand.
 type pair struct {
-	client, server *script
+	client, server *repeating
 	up             *upward
 	down           *downward
 }
@@ -61,7 +61,7 @@ func newPair(t testing.TB) *pair {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pair{client: &script{}, server: &script{}}
+	p := &pair{client: &repeating{}, server: &repeating{}}
 	s := &session{g: g, a: g.accounts["app"], client: p.client, server: p.server, ctx: g.ctx}
 	s.room.L = &s.mu
 	s.tx = 'I'
