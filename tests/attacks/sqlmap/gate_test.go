@@ -14,15 +14,19 @@ import (
 )
 
 // settings leave what stands at the database as it ships, and turn every rung
-// before it off: bans and the protocol's rules would end sqlmap sooner. The
-// rung input stays: it reads the inputs that data/guard judges by, and what it
-// observes ends nothing.
+// before it off: bans and the protocol's rules would end sqlmap sooner. Those that
+// data/guard judges and learns by observe: input reads the inputs, and the rungs
+// of the network tell whose they are.
 func settings(t *testing.T, sql *testkit.SQLGate) string {
 	t.Helper()
 	var modes strings.Builder
 	modes.WriteString("modes:\n")
 	for _, name := range gateway.RungNames() {
-		if !strings.HasPrefix(name, "data/") && name != "input" {
+		switch {
+		case strings.HasPrefix(name, "data/"):
+		case name == "input", strings.HasPrefix(name, "network/"):
+			fmt.Fprintf(&modes, "  %s: observe\n", name)
+		default:
 			fmt.Fprintf(&modes, "  %s: {mode: off, reason: the test is of the SQL gate alone}\n", name)
 		}
 	}
