@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/gatehousehq/gatehouse/internal/testkit"
+	"github.com/gatehousehq/gatehouse/internal/testkit/postgres"
 )
 
 func wantRefused(t *testing.T, err error) {
@@ -23,9 +24,8 @@ func wantRefused(t *testing.T, err error) {
 	}
 }
 
-func TestSession_Psql_WorksAndIsRefused(t *testing.T) {
+func psqlSession(t *testing.T, server *postgres.Server) {
 	psql := testkit.Need(t, "psql")
-	server := startScram(t, nil)
 	gate := startGate(t, server)
 	run := func(args ...string) (string, error) {
 		cmd := exec.CommandContext(t.Context(), psql, append([]string{"-X", "-A", "-t", "-d", gate.dsn()}, args...)...)
@@ -41,8 +41,7 @@ func TestSession_Psql_WorksAndIsRefused(t *testing.T) {
 	}
 }
 
-func TestSession_ExtendedQueries_WorkAndAreRefused(t *testing.T) {
-	server := startScram(t, nil)
+func extendedQueries(t *testing.T, server *postgres.Server) {
 	gate := startGate(t, server)
 	ctx := t.Context()
 	conn, err := pgx.Connect(ctx, gate.dsn())

@@ -7,6 +7,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
@@ -19,6 +20,7 @@ type tape struct {
 	script
 	mu   sync.Mutex
 	wait <-chan struct{} // before the end
+	end  func()          // ends the wait
 }
 
 func (s *tape) Read(p []byte) (int, error) {
@@ -27,6 +29,14 @@ func (s *tape) Read(p []byte) (int, error) {
 		<-s.wait
 	}
 	return n, err
+}
+
+// SetReadDeadline ends the tape: nothing more is waited for.
+func (s *tape) SetReadDeadline(at time.Time) error {
+	if s.end != nil && !at.IsZero() {
+		s.end()
+	}
+	return nil
 }
 
 func (s *tape) Write(p []byte) (int, error) {
@@ -45,9 +55,12 @@ func replay(t *testing.T, client, server []byte, rows sqlgate.Rows) (toServer, t
 	defer g.wait(t.Context())
 	defer g.kill(errKilled)
 	read := make(chan struct{})
+	end := sync.OnceFunc(func() { close(read) })
+	// A database ends a session that the client has ended.
+	defer time.AfterFunc(50*time.Millisecond, end).Stop()
 	c := &tape{script: script{in: bytes.NewReader(client)}}
-	s := &tape{script: script{in: bytes.NewReader(server)}, wait: read}
-	ses := &session{g: g, a: g.accounts["app"], client: &closing{tape: c, once: new(sync.Once), read: read}, server: s, ctx: t.Context(), database: "shop"}
+	s := &tape{script: script{in: bytes.NewReader(server)}, wait: read, end: end}
+	ses := &session{g: g, a: g.accounts["app"], client: &closing{tape: c, end: end}, server: s, ctx: t.Context(), database: "shop"}
 	ses.carry(map[string]string{"standard_conforming_strings": "on", "client_encoding": "UTF8"})
 	return s.out.Bytes(), c.out.Bytes()
 }
@@ -55,20 +68,19 @@ func replay(t *testing.T, client, server []byte, rows sqlgate.Rows) (toServer, t
 // closing tells when the client's side is read to its end, or closed.
 type closing struct {
 	*tape
-	once *sync.Once
-	read chan struct{}
+	end func()
 }
 
 func (c *closing) Read(p []byte) (int, error) {
 	n, err := c.tape.Read(p)
 	if err != nil {
-		c.once.Do(func() { close(c.read) })
+		c.end()
 	}
 	return n, err
 }
 
 func (c *closing) Close() error {
-	c.once.Do(func() { close(c.read) })
+	c.end()
 	return nil
 }
 
