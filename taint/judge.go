@@ -56,24 +56,35 @@ func (g *Guard) judge(s *scratch, st Statement, candidates []Candidate) Decision
 }
 
 func (g *Guard) settle(s *scratch, a *account, st Statement, candidates []Candidate) Decision {
-	whole := s.shaper.read(st.Lexer, st.SQL)
-	d := Decision{Verdict: gatehouse.Pass, Capped: !whole}
-	var texts []executed
-	if s.shaper.sinks > 0 {
-		d.Executes = true
-		texts = s.shaper.executed(st.Params)
-		s.shapeExecuted(st.Lexer, texts)
-	}
-	d.Fingerprint, s.hashed = fingerprintOf(&g.o.Key, s.hashed, s.shaper.out)
-	t := a.lookup(d.Fingerprint)
-	if t != nil && whole {
-		d.Known = true
+	d, t := g.shape(s, a, st)
+	if t != nil {
 		if t.literals {
 			g.known(s, a, t, st, candidates, &d)
 		}
 		return d
 	}
+	var texts []executed
+	if d.Executes {
+		texts = s.shaper.executed(st.Params)
+	}
 	return g.hunt(s, a, st, candidates, texts, d)
+}
+
+// shape reads a statement, and finds its template; nil where it has none.
+func (g *Guard) shape(s *scratch, a *account, st Statement) (Decision, *template) {
+	whole := s.shaper.read(st.Lexer, st.SQL)
+	d := Decision{Verdict: gatehouse.Pass, Capped: !whole}
+	if s.shaper.sinks > 0 {
+		d.Executes = true
+		s.shapeExecuted(st.Lexer, s.shaper.executed(st.Params))
+	}
+	d.Fingerprint, s.hashed = fingerprintOf(&g.o.Key, s.hashed, s.shaper.out)
+	t := a.lookup(d.Fingerprint)
+	d.Known = t != nil && whole
+	if !d.Known {
+		t = nil
+	}
+	return d, t
 }
 
 // hunt judges a statement of unknown shape. It is apart from settle so that the

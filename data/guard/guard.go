@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -54,6 +55,7 @@ type Protection struct {
 	now      func() time.Time
 	told     told
 	origins  origins
+	asked    atomic.Uint64
 }
 
 // New checks the options.
@@ -126,11 +128,22 @@ func (p *Protection) judge(j *Judgement) {
 		}
 		j.statement.Exchange = ""
 	}
+	if j.by.Proven() == nil && p.asked.Add(1)%sampled != 0 {
+		var known bool
+		if j.taint, known = p.guard.Known(j.statement); known {
+			return
+		}
+	}
 	if p.inputs != nil {
 		j.candidates = p.inputs()
 	}
 	j.taint = p.guard.Judge(j.statement, j.candidates)
 }
+
+// sampled is how many statements of known shape, of nobody knows whom, are passed
+// for one that is compared with all inputs in flight: that refuses none of them,
+// and finds that a statement is concatenated also in the one.
+const sampled = 16
 
 // evidence is what each rule says of an input; %s is what had been done to it.
 var evidence = map[string]string{
