@@ -598,6 +598,11 @@ func TestSQLGate_OfDB_TakesAPortNearItsOwnAndKeepsItsAccount(t *testing.T) {
 	if b, ok := other.Database(); !ok || b.Port == a.Port || b.Password == a.Password {
 		t.Errorf("account %+v beside %+v", b, a)
 	}
+	same := *other.options.Config
+	same.Data.SQL = nil // as it is read again
+	if err := other.Reload(&same); err != nil {
+		t.Errorf("a reload: %v", err)
+	}
 	first.end()
 	again := gateTo(t, backend.URL, database)
 	if b, ok := again.Database(); !ok || b.URL() != a.URL() {
