@@ -544,3 +544,45 @@ func TestSQLGate_AfterARefusal_OneRequestInFlightIsStillKnownToBeTheCause(t *tes
 		t.Errorf("the statement afterwards is not known to be its request's: before %+v, after %+v", before, after)
 	}
 }
+
+// A configuration is described where its secrets are not, as in CI.
+func TestDescribe_SQLGateWithoutItsSecrets_TellsItsAccounts(t *testing.T) {
+	c, err := config.Parse("f", []byte("upstream: http://127.0.0.1:1\ndata: {sql: [{name: shop, engine: postgres, listen: '127.0.0.1:6432', upstream: '${env:NONE}', clients: [{user: app, password: '${env:NONE}'}]}]}"),
+		config.Options{AllowMissingSecrets: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Describe(t.Context(), c)
+	if err != nil || len(l.SQL) != 1 || len(l.Accounts) != 1 || l.Accounts[0].Account != "shop/app" {
+		t.Errorf("%v: %+v, %+v", err, l.SQL, l.Accounts)
+	}
+}
+
+func TestSQLGate_OfDB_TakesAPortNearItsOwnAndKeepsItsAccount(t *testing.T) {
+	s, dir := newShop(t), stateFolder(t)
+	database := func(o *Options) { o.Database, o.State = s.dsn(), dir }
+	backend := newBackend(t, hello)
+	first := gateTo(t, backend.URL, database)
+	a, ok := first.Database()
+	if !ok || a.User != "postgres" || a.Database != s.name || len(a.Password.Reveal()) != 32 || a.Host != "127.0.0.1" {
+		t.Fatalf("account %+v", a)
+	}
+	c, err := pgx.Connect(t.Context(), a.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Close(t.Context())
+	// Another gate, on another state, has another port and another password.
+	other := gateTo(t, backend.URL, func(o *Options) { o.Database = s.dsn() })
+	if b, ok := other.Database(); !ok || b.Port == a.Port || b.Password == a.Password {
+		t.Errorf("account %+v beside %+v", b, a)
+	}
+	first.end()
+	again := gateTo(t, backend.URL, database)
+	if b, ok := again.Database(); !ok || b.URL() != a.URL() {
+		t.Error("the account is another one after a restart")
+	}
+	if err := again.Reload(&config.Config{Upstream: backend.URL, Data: config.Data{SQL: []config.SQLGate{{Name: "x"}}}}); err == nil || !strings.HasPrefix(err.Error(), "--db and the configuration's data.sql both") {
+		t.Errorf("got %v", err)
+	}
+}
