@@ -104,8 +104,9 @@ var places = []place{
 
 	{"internal/gateway", inside, slices.Concat(leaves, layers, []string{"taint/sqldriver", "events/sink", "internal/config"})},
 	{"internal/config", inside, leaves},
-	{"internal/cli", inside, []string{".", "internal/gateway", "internal/config", "events", "store", "examples/shop"}},
-	{"internal/testkit", inside, leaves},
+	{"internal/cli", inside, []string{".", "internal/gateway", "internal/config", "events", "secret", "store", "internal/throwaway", "examples/shop"}},
+	{"internal/throwaway", inside, nil},
+	{"internal/testkit", inside, append(slices.Clone(leaves), "internal/throwaway")},
 	{"cmd", outside, []string{"internal/cli"}},
 	{"audit", outside, leaves},
 	{"examples/shop", outside, nil},

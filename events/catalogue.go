@@ -52,6 +52,22 @@ var catalogue = [...]Entry{
 		Meaning: "An input became structure of an SQL statement: SQL injection. Detail has the statement without its values, the input between « and ». Warning where it passed, because the rung observes or an `allow` entry lets it.",
 	},
 	{
+		Name: "authn_login_fail", Level: gatehouse.Warning, short: "an account was named without proof",
+		Meaning: "A client of an SQL gate named an account and did not prove to be it. Detail has the account. Many of them are somebody guessing; few, an application with an old password.",
+	},
+	{
+		Name: "gate_mass_rows", Level: gatehouse.Warning, short: "more rows than the account is declared for",
+		Meaning: "A statement returned or changed more rows than data.sql's rows say for its account. Refused: the session was ended with the row after the last, and the database undid its transaction. Otherwise it has happened. Detail has the number.",
+	},
+	{
+		Name: "gate_database_failed", Level: gatehouse.Warning,
+		Meaning: "The database of an SQL gate accepts no connections: it is down, or somewhere else. Looked at every half minute while no session is open. The gate runs on, and the application is told so in the database's own way.",
+	},
+	{
+		Name: "gate_database_recovered", Level: gatehouse.Info,
+		Meaning: "The database of an SQL gate accepts connections again.",
+	},
+	{
 		Name: "gate_shape_quarantined", Level: gatehouse.Info, short: "the account is not known to send statements of this shape",
 		Meaning: "A database account sent a statement of a shape that is not known yet. It passed, no input explains it, and it is learned once several clients have produced it. Told once for each shape; where the rung is strict it is refused each time, with level warning.",
 	},

@@ -80,6 +80,21 @@ var constructors = []struct {
 	{"PasswordStored", func(a args) gatehouse.Event {
 		return PasswordStored(a.about(), a.decision(), gatehouse.Observed, Times{}, Stored{Form: a("form", "md5"), Column: a("column", "password")}, a.statement())
 	}},
+	{"StatementDenied", func(a args) gatehouse.Event {
+		return StatementDenied(a.about(), a.decision(), gatehouse.Refused, a.statement())
+	}},
+	{"LoginFail", func(a args) gatehouse.Event {
+		return LoginFail(a.about(), a.decision(), gatehouse.Refused, a("account", "shop/app"))
+	}},
+	{"MassRows", func(a args) gatehouse.Event {
+		return MassRows(a.about(), a.decision(), gatehouse.Observed, 4711, a.statement())
+	}},
+	{"DatabaseFailed", func(a args) gatehouse.Event {
+		return DatabaseFailed(a("gate", "shop"), a("database", "db:5432"), a.err())
+	}},
+	{"DatabaseRecovered", func(a args) gatehouse.Event {
+		return DatabaseRecovered(a("gate", "shop"), a("database", "db:5432"), 90*time.Second)
+	}},
 	{"SysStartup", func(a args) gatehouse.Event {
 		return SysStartup(a("version", "v0.1.0"), []string{a("listen", "[::]:8443"), a("listen", "[::]:8080")})
 	}},

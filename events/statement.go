@@ -1,6 +1,7 @@
 package events
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -54,6 +55,43 @@ func secondOrderWords(o gatehouse.Outcome) string {
 		return "Passed by an allow entry: " + what
 	}
 	return "Passed, as the rung observes: " + what
+}
+
+// StatementDenied is a statement, or a session, for what its account may not
+// have or do.
+func StatementDenied(a About, d gatehouse.Decision, o gatehouse.Outcome, s Statement) gatehouse.Event {
+	e := decided("authz_fail", a, d, o)
+	e.Detail = s.detail()
+	return e
+}
+
+// LoginFail is a client that named an account without proving to be it.
+func LoginFail(a About, d gatehouse.Decision, o gatehouse.Outcome, account string) gatehouse.Event {
+	e := decided("authn_login_fail", a, d, o)
+	e.Detail = detail("account", account)
+	return e
+}
+
+// MassRows is a statement that returned, or changed, more rows than its account
+// is declared for: a table on its way out, or an update without a condition.
+func MassRows(a About, d gatehouse.Decision, o gatehouse.Outcome, rows int64, s Statement) gatehouse.Event {
+	e := decided("gate_mass_rows", a, d, o)
+	e.Detail = s.detail("rows", strconv.FormatInt(rows, 10))
+	return e
+}
+
+// DatabaseFailed is a database that an SQL gate can't reach.
+func DatabaseFailed(gate, database string, err error) gatehouse.Event {
+	e := plain("gate_database_failed", "The database of the SQL gate "+text(gate, 64)+" accepts no connections.")
+	e.Detail = detail("gate", gate, "database", database, "error", message(err))
+	return e
+}
+
+// DatabaseRecovered is one that accepts connections again, after that long.
+func DatabaseRecovered(gate, database string, after time.Duration) gatehouse.Event {
+	e := plain("gate_database_recovered", "The database of the SQL gate "+text(gate, 64)+" accepts connections again.")
+	e.Detail = detail("gate", gate, "database", database, "after", after.Round(time.Millisecond).String())
+	return e
 }
 
 // ShapeQuarantined is a statement of a shape that the account was not known to

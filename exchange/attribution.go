@@ -11,8 +11,8 @@ const (
 	// Alone: one request was in flight, at an account that other work than
 	// requests' may use. It is likely, and no proof.
 	Alone
-	// Value: a value that no two requests share by chance stands in the
-	// statement, and in exactly one request.
+	// Value: a secret of one client stands in the statement (its session's
+	// cookie, its credential), and in exactly one request.
 	Value
 	// Exact: the statement carries the trace identifier that the gate drew for
 	// the exchange; or one request was in flight, and nothing else uses the
@@ -31,6 +31,17 @@ type Attribution struct {
 	// Exchange is nil where How is Ambiguous.
 	Exchange *Exchange
 	How      How
+	// background is Clue.Background.
+	background bool
+}
+
+// Proven is the exchange where it is known well enough to answer for the
+// statement (exact or by value), and nil otherwise.
+func (a Attribution) Proven() *Exchange {
+	if a.How < Value {
+		return nil
+	}
+	return a.Exchange
 }
 
 // A Clue is what a statement says of the exchange that caused it.
@@ -51,32 +62,40 @@ type Clue struct {
 // Attribute says which exchange caused a statement.
 //
 // A trace identifier decides alone: it was drawn at random for one exchange,
-// and told to the backend only. Identifiers that contradict each other, and one
-// of no live exchange beside none that is live, leave it to the values. Values
-// count where each that any exchange holds is held by the same one, and by
-// nobody else since [Remembered]; what was read from the database by unknown
-// exchanges is held by somebody else.
+// and told to the backend only. Identifiers that contradict each other, and
+// those that are no live exchange's, leave it to the values: then a single
+// request in flight proves nothing, since the statement says that it is of
+// another one.
+//
+// Of values only secrets decide, long random ones in a cookie or a credential:
+// what stands in a query, a path or a body anybody can send who has seen it, and
+// applications take the same from elsewhere (a signed token, a session in
+// memory, a queue), so that an adversary who copies it would be told to have
+// caused what others do. A secret decides where one exchange alone has it, several
+// clients were seen to have theirs so in the same statement, and it was not seen
+// elsewhere: in rows that were read for nobody knows whom, or, where
+// other work uses the account, in a statement while nobody had it.
 func (b *Backend) Attribute(c Clue) Attribution {
 	if !b.Active() {
-		return Attribution{}
+		return Attribution{background: c.Background}
 	}
-	if x, ok := b.traced(c); ok {
-		return Attribution{x, Exact}
+	x, traced := b.traced(c)
+	if x != nil {
+		return Attribution{x, Exact, c.Background}
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	only := b.only()
-	if only != nil && !c.Background { // nor does an answered request go on sending
-
-		return Attribution{only, Exact}
+	if only != nil && !c.Background && !traced && !b.unfinished() {
+		return Attribution{only, Exact, false} // nor does an answered request go on sending
 	}
 	if x := b.holderOf(c); x != nil {
-		return Attribution{x, Value}
+		return Attribution{x, Value, c.Background}
 	}
-	if only != nil && !b.recent() {
-		return Attribution{only, Alone}
+	if only != nil && !traced && !b.unfinished() && !b.recent() {
+		return Attribution{only, Alone, c.Background}
 	}
-	return Attribution{}
+	return Attribution{background: c.Background}
 }
 
 // only is the one exchange that is live. The caller holds mu.
@@ -91,11 +110,11 @@ func (b *Backend) only() *Exchange {
 }
 
 // traced finds the exchange whose trace identifier a comment of the statement
-// holds: the one of all that it holds.
-func (b *Backend) traced(c Clue) (*Exchange, bool) {
-	var found *Exchange
+// holds: the one of all that it holds. any reports whether it holds one at all.
+func (b *Backend) traced(c Clue) (found *Exchange, any bool) {
 	agree := true
 	taint.Traceparents(c.Lexer, c.SQL, func(trace string) {
+		any = true
 		x, ok := b.table.ByTrace(trace)
 		switch {
 		case !ok:
@@ -105,89 +124,71 @@ func (b *Backend) traced(c Clue) (*Exchange, bool) {
 			agree = false
 		}
 	})
-	return found, found != nil && agree
+	if !agree {
+		return nil, true
+	}
+	return found, any
 }
 
-// holderOf finds the one exchange that holds the statement's specific values.
-// The caller holds mu.
+// holderOf finds the one exchange that the statement's secrets are of. It notes
+// values that nobody has. The caller holds mu for reading.
 func (b *Backend) holderOf(c Clue) *Exchange {
-	var found *Exchange
-	agree := true
-	look := func(v string) {
-		if !specific(v) {
-			return
-		}
-		h, ok := b.values[b.hash(v)]
-		if !ok {
-			return
-		}
-		x := h.only()
-		if x == nil || found != nil && found != x {
-			agree = false
-			return
-		}
-		found = x
-	}
+	w := weighed{backend: b, left: maxPieces, background: c.Background}
 	for _, v := range c.Values {
-		look(v)
+		w.value("", v) // what it is for is not known
 	}
-	taint.Literals(c.SQL, minSpecific, look)
-	if !agree || found == nil {
+	taint.Literals(c.SQL, minSpecific, w.value)
+	if w.conflict || w.left < 0 || w.found == nil {
 		return nil
 	}
-	if _, live := b.live[found]; !live {
+	if _, live := b.live[w.found]; !live {
 		return nil
 	}
-	return found
+	for x := range b.partial { // what the same client sends may have it too
+		if x != w.found && x.Client == w.found.Client {
+			return nil
+		}
+	}
+	if w.before == "" || !b.pairings.established(w.secret^b.contextOf(w.before), w.found.Client) {
+		return nil
+	}
+	return w.found
 }
 
-// minSpecific and maxSpecific bound the length of values that say whose a
-// statement is, in bytes.
-const (
-	minSpecific = 8
-	maxSpecific = 512
-	// specificBits is what a value of one alphabet must have for no two requests
-	// to share it by chance.
-	specificBits = 64
-)
+// maxPieces bounds the specific values of one statement. One with more says
+// nothing: what was not looked at could contradict.
+const maxPieces = 256
 
-// specific reports whether a value is one that requests do not share by chance:
-// a UUID, an e-mail address, or letters and digits of 64 bits and more that no
-// dictionary has.
-func specific(v string) bool {
-	if len(v) < minSpecific || len(v) > maxSpecific {
-		return false
+// weighed is what the values of one statement say together.
+type weighed struct {
+	backend    *Backend
+	left       int
+	background bool
+	found      *Exchange
+	secret     uint64 // by which
+	before     string // what stands before it
+	conflict   bool
+}
+
+func (w *weighed) value(before, v string) {
+	if len(v) > maxLooked {
+		w.left = -1
+		return
 	}
-	var digits, hex, letters, ats, dots, other int
-	for i := range len(v) {
-		switch c := v[i]; {
-		case '0' <= c && c <= '9':
-			digits++
-		case 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F':
-			hex++
-		case 'g' <= c && c <= 'z' || 'G' <= c && c <= 'Z':
-			letters++
-		case c == '@':
-			ats++
-		case c == '.':
-			dots++
-		case c == '-' || c == '_' || c == '+' || c == '=' || c == '~':
-		case c == ' ' || c < ' ' || c == '\'' || c == '"' || c == ';':
+	b := w.backend
+	pieces(b, v, func(hash uint64) bool {
+		if w.left--; w.left < 0 {
 			return false
-		default:
-			other++
 		}
-	}
-	switch {
-	case ats == 1 && dots > 0:
+		switch all := b.values[hash]; {
+		case len(all) == 0:
+			if w.background {
+				b.elsewhere.mark(hash)
+			}
+		case len(all) == 1 && all[0].secret != 0 && !b.elsewhere.marked(hash):
+			w.conflict = w.conflict || w.found != nil && w.found != all[0].x
+			w.found, w.secret, w.before = all[0].x, all[0].secret, before
+		}
 		return true
-	case ats > 0 || other > 0 && letters+hex+digits < len(v)/2:
-		return false
-	case letters == 0 && hex == 0:
-		return float64(digits)*3.3 >= specificBits
-	case letters == 0:
-		return digits > 0 && (digits+hex)*4 >= specificBits
-	}
-	// Words have few digits: a token of 62 letters has one in six.
-	return digits*12 >= letters+hex && (digits+hex+letters)*5 >= specificBits && digits > 1
+	})
 }

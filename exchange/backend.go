@@ -1,13 +1,15 @@
 package exchange
 
 import (
+	"context"
 	"errors"
 	"hash/maphash"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/taint"
 )
 
@@ -15,15 +17,15 @@ const (
 	// Remembered is how long an exchange's inputs count after its answer was
 	// sent: a backend may go on working for it.
 	Remembered = 2 * time.Second
-	// maxEnded bounds the exchanges that are remembered.
-	maxEnded = 256
-	// maxUnattributed bounds the inputs that a statement of no known request is
-	// held to. Beyond it some requests' inputs are left out, whichever come last.
-	maxUnattributed = 8192
-	// maxSpecifics bounds the specific values indexed of one exchange.
-	maxSpecifics = 64
-	// maxForeign bounds the values that were read by nobody knows whom.
-	maxForeign = 1 << 14
+	// Unfinished is how long they count where the backend had not answered when
+	// the client left: it ordinarily goes on working all the same, for as long
+	// as servers let a request take (30 s with gunicorn and PHP), twice.
+	Unfinished = time.Minute
+	// maxEnded and maxUnfinished bound the exchanges that are remembered.
+	maxEnded      = 256
+	maxUnfinished = 1024
+	// forgetEvery is how often those are looked through.
+	forgetEvery = 500 * time.Millisecond
 )
 
 // BackendOptions configure a Backend.
@@ -42,37 +44,28 @@ type Backend struct {
 	now   func() time.Time
 	seed  maphash.Seed
 
-	active atomic.Int64 // live and remembered
-	mu     sync.RWMutex
-	live   map[*Exchange]struct{}
-	ended  []ended // oldest first
-	values map[uint64]holders
-	// foreign are values read by unknown exchanges, oldest first.
-	foreign []foreignValue
+	active    atomic.Int64 // live and remembered
+	elsewhere elsewhere
+	pairings  pairings
+
+	mu   sync.RWMutex
+	live map[*Exchange]struct{}
+	// ended were answered, left were not when their clients left; oldest first.
+	ended, left []ended
+	// blindUntil is until when one of left may be at work that is no longer known.
+	blindUntil time.Time
+	lastForget time.Time
+	values     map[uint64][]holder
+	// partial are the exchanges that bring values which are not known.
+	partial map[*Exchange]struct{}
+	turn    turn
+
+	merged merged
 }
 
 type ended struct {
 	x  *Exchange
 	at time.Time
-}
-
-type foreignValue struct {
-	hash uint64
-	at   time.Time
-}
-
-// holders are the exchanges that hold a value.
-type holders struct {
-	all []*Exchange
-	// foreign counts readers that are not known.
-	foreign int
-}
-
-func (h holders) only() *Exchange {
-	if len(h.all) == 1 && h.foreign == 0 {
-		return h.all[0]
-	}
-	return nil
 }
 
 // NewBackend checks the options.
@@ -85,64 +78,108 @@ func NewBackend(o BackendOptions) (*Backend, error) {
 	}
 	return &Backend{
 		table: o.Table, now: o.Now, seed: maphash.MakeSeed(),
-		live: make(map[*Exchange]struct{}), values: make(map[uint64]holders),
+		live: make(map[*Exchange]struct{}), values: make(map[uint64][]holder), partial: make(map[*Exchange]struct{}),
 	}, nil
 }
 
-// Enter has the backend work on x, whose inputs are settled. The caller ends
-// that with Leave.
-func (b *Backend) Enter(x *Exchange) {
-	hashes := b.specifics(x)
+// Enter has the backend work on x, whose inputs are settled but for what of its
+// body is still to come. The caller ends that with Leave. Where alone is set, x
+// waits for its turn to be the only one, and others wait for it: see [Patience].
+func (b *Backend) Enter(ctx context.Context, x *Exchange, alone bool) {
+	held, whole := b.specifics(x)
+	if x.Inputs != nil && x.Inputs.Streamed() {
+		x.Inputs.OnInput(func(i input.Input) error {
+			b.arrived(x, i)
+			return nil
+		})
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.forget()
-	x.held = hashes
-	for _, h := range hashes {
-		b.hold(h, x)
-	}
+	b.forget(false)
+	b.wait(ctx, x, alone)
+	x.entered = b.now()
+	b.enterValues(x, held, whole)
 	b.live[x] = struct{}{}
+	b.merged.grow(x)
 	b.count()
 }
 
-// Leave is told when the answer was sent. The exchange is remembered for a
-// while.
-func (b *Backend) Leave(x *Exchange) {
+// arrived notes one more input of a body that is parsed as it passes.
+func (b *Backend) arrived(x *Exchange, i input.Input) {
+	var held []heldValue
+	whole := b.piecesOf(i.Place, i.Value, &held)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, live := b.live[x]; live {
+		b.enterValues(x, held, whole)
+		b.merged.grow(x)
+	}
+}
+
+// Leave is told when an exchange is over; answered says whether the backend had
+// sent all of its answer, and so is done with it. It is remembered for a while.
+func (b *Backend) Leave(x *Exchange, answered bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.live, x)
-	b.ended = append(b.ended, ended{x, b.now()})
-	b.forget()
+	if now := b.now(); answered {
+		b.ended = append(b.ended, ended{x, now})
+	} else {
+		b.left = append(b.left, ended{x, now})
+	}
+	b.forget(false)
+	b.turn.left(x)
 	b.count()
 }
 
 // Active reports whether a statement may be any request's.
 func (b *Backend) Active() bool { return b.active.Load() > 0 }
 
-func (b *Backend) count() { b.active.Store(int64(len(b.live) + len(b.ended))) }
+func (b *Backend) count() { b.active.Store(int64(len(b.live) + len(b.ended) + len(b.left))) }
 
-// forget drops what ended long ago. The caller holds mu.
-func (b *Backend) forget() {
-	limit := b.now().Add(-Remembered)
-	n := max(len(b.ended)-maxEnded, 0)
-	for n < len(b.ended) && b.ended[n].at.Before(limit) {
+// Forget drops what ended long ago; otherwise that happens with the next
+// request.
+func (b *Backend) Forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.forget(true)
+	b.count()
+}
+
+// forget drops what ended long ago, from time to time. The caller holds mu.
+func (b *Backend) forget(now bool) {
+	at := b.now()
+	if !now && at.Sub(b.lastForget) < forgetEvery && len(b.ended) <= maxEnded && len(b.left) <= maxUnfinished {
+		return
+	}
+	b.lastForget = at
+	b.elsewhere.turn(at)
+	if n := len(b.left) - maxUnfinished; n > 0 {
+		b.blindUntil = b.left[n-1].at.Add(Unfinished)
+	}
+	var gone [2]int
+	b.ended, gone[0] = b.drop(b.ended, at.Add(-Remembered), maxEnded)
+	b.left, gone[1] = b.drop(b.left, at.Add(-Unfinished), maxUnfinished)
+	if gone != [2]int{} {
+		b.merged.shrink()
+	}
+}
+
+// drop forgets those of a list that ended before a time, and those of more than
+// most that did so first.
+func (b *Backend) drop(list []ended, before time.Time, most int) ([]ended, int) {
+	n := max(len(list)-most, 0)
+	for n < len(list) && list[n].at.Before(before) {
 		n++
 	}
-	for _, e := range b.ended[:n] {
-		for _, h := range e.x.held {
-			b.release(h, e.x)
-		}
+	for _, e := range list[:n] {
+		b.release(e.x)
 	}
-	b.ended = slices.Delete(b.ended, 0, n)
-	n = max(len(b.foreign)-maxForeign, 0)
-	for n < len(b.foreign) && b.foreign[n].at.Before(limit) {
-		n++
+	kept := list[n:]
+	if n > 0 { // so that the array does not keep what is forgotten
+		kept = append([]ended(nil), kept...)
 	}
-	for _, f := range b.foreign[:n] {
-		h := b.values[f.hash]
-		h.foreign--
-		b.set(f.hash, h)
-	}
-	b.foreign = slices.Delete(b.foreign, 0, n)
+	return kept, n
 }
 
 // recent reports whether an exchange ended within the time remembered.
@@ -151,98 +188,63 @@ func (b *Backend) recent() bool {
 	return len(b.ended) > 0 && b.now().Sub(b.ended[len(b.ended)-1].at) < Remembered
 }
 
-func (b *Backend) hash(v string) uint64 { return maphash.String(b.seed, v) }
-
-// specifics are the hashes of the exchange's inputs that say whose a statement
-// is.
-func (b *Backend) specifics(x *Exchange) []uint64 {
-	var hashes []uint64
-	for _, c := range x.Candidates() {
-		if len(hashes) == maxSpecifics {
-			break
-		}
-		if specific(c.Value) {
-			hashes = append(hashes, b.hash(c.Value))
-		}
-	}
-	return hashes
-}
-
-func (b *Backend) hold(hash uint64, x *Exchange) {
-	h := b.values[hash]
-	if !slices.Contains(h.all, x) {
-		h.all = append(h.all, x)
-	}
-	b.values[hash] = h
-}
-
-func (b *Backend) release(hash uint64, x *Exchange) {
-	h := b.values[hash]
-	h.all = slices.DeleteFunc(slices.Clone(h.all), func(o *Exchange) bool { return o == x })
-	b.set(hash, h)
-}
-
-func (b *Backend) set(hash uint64, h holders) {
-	if len(h.all) == 0 && h.foreign <= 0 {
-		delete(b.values, hash)
-		return
-	}
-	b.values[hash] = h
+// unfinished reports whether the backend may be at work for a client that left.
+// The caller holds mu.
+func (b *Backend) unfinished() bool {
+	now := b.now()
+	return len(b.left) > 0 && now.Sub(b.left[len(b.left)-1].at) < Unfinished || now.Before(b.blindUntil)
 }
 
 // NoteRow notes a value that was read from a column of the database by the
-// exchange of a; where that is not known, the value is no longer one that says
-// whose a statement is.
-func (b *Backend) NoteRow(a Attribution, column, value string) {
+// exchange of a. What was read for nobody knows whom no longer says whose a
+// statement is. The value is cloned where it is kept.
+func (b *Backend) NoteRow(a Attribution, column string, value []byte) {
 	if a.Exchange != nil {
-		a.Exchange.NoteRow(column, value)
+		noteRow(a.Exchange, column, value)
+		b.merged.grow(a.Exchange)
+	} else {
+		b.merged.note(column, value, b.now())
 	}
-	if !specific(value) {
+	if len(value) < minSpecific {
 		return
 	}
-	hash := b.hash(value)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if a.How >= Value {
-		if x := a.Exchange; len(x.held) < maxSpecifics && !slices.Contains(x.held, hash) {
-			if _, live := b.live[x]; live {
-				x.held = append(x.held, hash)
-				b.hold(hash, x)
-			}
+	pieces(b, value[:min(len(value), maxLooked)], func(hash uint64) bool {
+		b.noteValue(a, hash)
+		return true
+	})
+}
+
+// noteValue notes a specific value that was read. One that an exchange in flight
+// has is most likely its own session's: where nothing but requests reads, it is.
+func (b *Backend) noteValue(a Attribution, hash uint64) {
+	if x := a.Proven(); x != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if _, live := b.live[x]; live {
+			b.hold(x, heldValue{hash: hash})
+		} else {
+			b.elsewhere.mark(hash)
 		}
 		return
 	}
-	h := b.values[hash]
-	h.foreign++
-	b.values[hash] = h
-	b.foreign = append(b.foreign, foreignValue{hash, b.now()})
-	if len(b.foreign) > maxForeign {
-		b.forget()
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if a.background || len(b.values[hash]) == 0 {
+		b.elsewhere.mark(hash)
 	}
 }
 
-// Candidates are the inputs of all that are live or remembered.
-func (b *Backend) Candidates() []taint.Candidate {
-	if !b.Active() {
+// Blame finds the exchange whose client sent the input that a statement is
+// denied for, where no other client has sent a value that holds it: then it is
+// nobody else's doing. It is nil for what was read from the database, for what was
+// found only in parts, and for words that anybody may have sent.
+func (b *Backend) Blame(e taint.Evidence) *Exchange {
+	if e.Place.Kind == gatehouse.Row || e.Exchange == "" || e.Backward {
 		return nil
 	}
 	b.mu.RLock()
-	exchanges := make([]*Exchange, 0, len(b.live)+len(b.ended))
-	for x := range b.live {
-		exchanges = append(exchanges, x)
-	}
-	limit := b.now().Add(-Remembered)
-	for _, e := range slices.Backward(b.ended) {
-		if e.at.Before(limit) {
-			break
-		}
-		exchanges = append(exchanges, e.x)
-	}
+	live := len(b.live)
+	all := b.remembered(nil)
 	b.mu.RUnlock()
-	var all []taint.Candidate
-	for _, x := range exchanges {
-		more := x.Candidates()
-		all = append(all, more[:min(len(more), maxUnattributed-len(all))]...)
-	}
-	return all
+	return sole(all[:live], all[live:], e)
 }

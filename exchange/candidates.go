@@ -109,17 +109,20 @@ func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 // bytes and values that are candidates already are not kept. At most [MaxRows]
 // values of [MaxRowBytes] together are; of a value that goes beyond, the
 // beginning is, and RowsCut tells. Safe for concurrent use.
-func (x *Exchange) NoteRow(column, value string) {
+func (x *Exchange) NoteRow(column, value string) { noteRow(x, column, value) }
+
+func noteRow[T string | []byte](x *Exchange, column string, text T) {
 	c := &x.suspected
-	if len(value) < MinRow || c.cut.Load() {
+	if len(text) < MinRow || c.cut.Load() {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	x.collect() // first, so that a value that is an input too keeps its place
-	if _, twice := c.seen[value]; twice {
+	if _, twice := c.seen[string(text)]; twice {
 		return
 	}
+	value := string(text[:min(len(text), MaxRowBytes+1)])
 	room := MaxRowBytes - c.rowBytes
 	if c.rows == MaxRows || len(value) > room {
 		c.cut.Store(true)
@@ -131,7 +134,7 @@ func (x *Exchange) NoteRow(column, value string) {
 	c.rows++
 	c.rowBytes += len(value)
 	c.grow(0)
-	c.add(strings.Clone(value), gatehouse.Place{Kind: gatehouse.Row, Name: strings.Clone(column)}, x.ID)
+	c.add(value, gatehouse.Place{Kind: gatehouse.Row, Name: strings.Clone(column)}, x.ID)
 }
 
 // beginning is the first n bytes of s or, where that would cut a character,

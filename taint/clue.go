@@ -47,23 +47,23 @@ func isHex(s string) bool {
 }
 
 // Literals calls yield with what stands between two single quotation marks, from
-// least bytes: an approximation of the statement's string literals that costs
-// one pass over its quotation marks. It is for looking values up, not for
-// judging.
-func Literals(sql string, least int, yield func(string)) {
-	for {
-		i := strings.IndexByte(sql, '\'')
+// least bytes, and with what stands before it: an approximation of the
+// statement's string literals that costs one pass over its quotation marks. It is
+// for looking values up, not for judging.
+func Literals(sql string, least int, yield func(before, value string)) {
+	for from := 0; ; {
+		i := strings.IndexByte(sql[from:], '\'')
 		if i < 0 {
 			return
 		}
-		sql = sql[i+1:]
-		end := strings.IndexByte(sql, '\'')
+		from += i + 1
+		end := strings.IndexByte(sql[from:], '\'')
 		if end < 0 {
 			return
 		}
 		if end >= least {
-			yield(sql[:end])
+			yield(sql[:from-1], sql[from:from+end])
 		}
-		sql = sql[end+1:]
+		from += end + 1
 	}
 }

@@ -82,3 +82,22 @@ func (g *Guard) Judge(st Statement, candidates []Candidate) Decision {
 	g.scratch.Put(s)
 	return d
 }
+
+// Known judges a statement without inputs where its shape is known, and counts
+// it then; false where it is not. It is for statements of nobody knows whom:
+// inputs refuse none of those that have a known shape, see [Statement.Exchange].
+func (g *Guard) Known(st Statement) (Decision, bool) {
+	s := g.scratch.Get().(*scratch)
+	defer func() {
+		s.release()
+		g.scratch.Put(s)
+	}()
+	a := g.account(st.Account)
+	d, t := g.shape(s, a, st)
+	if t == nil {
+		return Decision{}, false
+	}
+	a.judged.Add(1)
+	a.known.Add(1)
+	return d, true
+}

@@ -106,7 +106,7 @@ func (h *hunt) tooLarge(candidates []Candidate) {
 func (h *hunt) search(candidates []Candidate) {
 	for i := range candidates {
 		c := &candidates[i]
-		if h.d.Verdict == gatehouse.Deny || h.scratch.capped {
+		if h.done() {
 			return
 		}
 		if !h.mine(c) || len(c.Value) < shortestName {
@@ -126,7 +126,17 @@ func (h *hunt) spend(n int) bool {
 	return !h.scratch.capped
 }
 
-func (h *hunt) done() bool { return h.d.Verdict == gatehouse.Deny || h.scratch.capped }
+// pay spends what weighing took.
+func (h *hunt) pay() {
+	h.spend(h.text.steps)
+	h.text.steps = 0
+}
+
+// done reports whether nothing that is still found would change the decision: of
+// others' inputs, the first that explains the statement is told.
+func (h *hunt) done() bool {
+	return h.d.Verdict == gatehouse.Deny || h.scratch.capped || !h.own && h.d.Rule != ""
+}
 
 // try looks for a value, its parts, and what it says decoded.
 func (h *hunt) try(v, decoded string, depth int) {
@@ -280,6 +290,9 @@ func (h *hunt) lookName(v, decoded string) {
 	if len(v) < shortestName || !isLetter(v[0]) || !isLetter(v[1]) || h.executed != nil {
 		return
 	}
+	if p := pair(v[0], v[1]); h.scratch.index.pairs[p>>6]&(1<<(p&63)) == 0 || !h.spend(len(h.text.tokens)/8) {
+		return
+	}
 	for _, t := range h.text.tokens {
 		if t.Class != Word || int(t.End-t.Start) != len(v) || !strings.EqualFold(h.text.sql[t.Start:t.End], v) {
 			continue
@@ -313,7 +326,9 @@ func (h *hunt) lookPart(part string, separator byte, decoded string) {
 
 // weighPart weighs a part of a value.
 func (h *hunt) weighPart(start, end int, separator byte, decoded string) {
-	if h.text.weigh(start, end, true) != broken || h.startsAtEnd(start) {
+	w := h.text.weigh(start, end, true)
+	h.pay()
+	if w != broken || h.startsAtEnd(start) {
 		return
 	}
 	if start > 0 && h.text.sql[start-1] == separator {
@@ -345,6 +360,7 @@ func extended(a, b string, most int) int {
 // end of the text.
 func (h *hunt) weigh(start, end int, full bool, decoded string) {
 	w := h.text.weigh(start, end, full)
+	h.pay()
 	if w == nothing || w == inside {
 		if w == inside && full && !h.d.Concatenated && h.executed == nil && isTelling(h.text.sql[start:end]) {
 			h.concatenated(start, end, decoded)
@@ -375,6 +391,9 @@ func (h *hunt) weigh(start, end int, full bool, decoded string) {
 // statement without it is known.
 func (h *hunt) sure(start, end int, w weight) bool {
 	s := h.scratch
+	if (w == words || w == phrase) && !h.mayBeKnown(start, end, w) {
+		return false
+	}
 	known := h.guard.explains(s, h.account, h.st, start, end, w)
 	nearest := ""
 	if known {

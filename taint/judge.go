@@ -56,23 +56,35 @@ func (g *Guard) judge(s *scratch, st Statement, candidates []Candidate) Decision
 }
 
 func (g *Guard) settle(s *scratch, a *account, st Statement, candidates []Candidate) Decision {
-	whole := s.shaper.read(st.Lexer, st.SQL)
-	d := Decision{Verdict: gatehouse.Pass, Capped: !whole}
-	var texts []executed
-	if s.shaper.sinks > 0 {
-		texts = s.shaper.executed(st.Params)
-		s.shapeExecuted(st.Lexer, texts)
-	}
-	d.Fingerprint, s.hashed = fingerprintOf(&g.o.Key, s.hashed, s.shaper.out)
-	t := a.lookup(d.Fingerprint)
-	if t != nil && whole {
-		d.Known = true
+	d, t := g.shape(s, a, st)
+	if t != nil {
 		if t.literals {
 			g.known(s, a, t, st, candidates, &d)
 		}
 		return d
 	}
+	var texts []executed
+	if d.Executes {
+		texts = s.shaper.executed(st.Params)
+	}
 	return g.hunt(s, a, st, candidates, texts, d)
+}
+
+// shape reads a statement, and finds its template; nil where it has none.
+func (g *Guard) shape(s *scratch, a *account, st Statement) (Decision, *template) {
+	whole := s.shaper.read(st.Lexer, st.SQL)
+	d := Decision{Verdict: gatehouse.Pass, Capped: !whole}
+	if s.shaper.sinks > 0 {
+		d.Executes = true
+		s.shapeExecuted(st.Lexer, s.shaper.executed(st.Params))
+	}
+	d.Fingerprint, s.hashed = fingerprintOf(&g.o.Key, s.hashed, s.shaper.out)
+	t := a.lookup(d.Fingerprint)
+	d.Known = t != nil && whole
+	if !d.Known {
+		t = nil
+	}
+	return d, t
 }
 
 // hunt judges a statement of unknown shape. It is apart from settle so that the
@@ -95,7 +107,7 @@ func (s *scratch) shapeExecuted(l Lexer, texts []executed) {
 }
 
 // maxFiltered is the longest statement that is looked through for each value.
-const maxFiltered = 8 << 10
+const maxFiltered = 2 << 10
 
 // known looks whether an input made one known shape into another: whether its
 // whole text is there, covers structure, and the statement without it is known
@@ -104,14 +116,38 @@ func (g *Guard) known(s *scratch, a *account, t *template, st Statement, candida
 	if len(candidates) == 0 {
 		return
 	}
-	s.budget = work
 	if len(st.SQL) > maxFiltered {
 		s.index.build(st.SQL, s.shaper.tokens)
 	} else {
 		s.index.filter(st.SQL)
 	}
+	if s.budget = work; g.knownInputs(s, a, t, st, candidates, false, d) {
+		return
+	}
+	// The inputs of others must not keep the statement's own from being looked
+	// at. Where those are too many as well, the statement passes: its shape is
+	// one that the application sends.
+	d.Capped = true
+	if st.Exchange != "" {
+		s.budget = work
+		g.knownInputs(s, a, t, st, candidates, true, d)
+	}
+}
+
+// knownInputs looks at all inputs or only at those of the statement's own exchange,
+// and reports whether the budget was enough.
+func (g *Guard) knownInputs(s *scratch, a *account, t *template, st Statement, candidates []Candidate, own bool, d *Decision) bool {
 	for i := range candidates {
 		v := candidates[i].Value
+		if d.Verdict == gatehouse.Deny {
+			return true
+		}
+		if s.budget <= 0 {
+			return false
+		}
+		if own && candidates[i].Exchange != st.Exchange {
+			continue
+		}
 		if len(v) < gramSize || len(st.SQL) <= maxFiltered && v[0] > ' ' && v[0] < utf8.RuneSelf && !s.index.has(gram(v, 0)) {
 			continue // most are not in the statement
 		}
@@ -123,18 +159,25 @@ func (g *Guard) known(s *scratch, a *account, t *template, st Statement, candida
 		}
 		g.knownInput(s, a, t, st, &candidates[i], v, d)
 	}
+	return true
 }
 
 // knownInput looks at one input that may be in a statement of known shape.
 func (g *Guard) knownInput(s *scratch, a *account, t *template, st Statement, c *Candidate, v string, d *Decision) {
 	seen := text{sql: st.SQL, tokens: s.shaper.tokens, account: a}
+	if len(st.SQL) <= maxFiltered {
+		s.budget -= len(st.SQL) / 8 // nextPlace goes over it
+	}
 	for place := s.firstPlace(v, len(st.SQL) > maxFiltered); place >= 0 && s.budget > 0; place = s.nextPlace(v, place, len(st.SQL) > maxFiltered) {
 		n, end := align(v, st.SQL, place, false)
 		s.budget -= n + 4
 		if n < len(v) {
 			continue
 		}
-		switch w := seen.weigh(place, end, true); w {
+		w := seen.weigh(place, end, true)
+		s.budget -= seen.steps
+		seen.steps = 0
+		switch w {
 		case inside:
 			if !d.Concatenated && isTelling(v) && t.seen(v) {
 				d.Concatenated, d.Inside = true, evidenceOf(c, place, end, "")
@@ -202,8 +245,8 @@ func (g *Guard) explains(s *scratch, a *account, st Statement, start, end int, w
 		filler = "x"
 	}
 	s.rebuilt = append(append(append(s.rebuilt[:0], st.SQL[:start]...), filler...), st.SQL[end:]...)
-	s.budget -= len(s.rebuilt)
 	s.second.read(st.Lexer, string(s.rebuilt))
+	s.budget -= len(s.rebuilt) + 4*len(s.second.tokens) // reading costs more than comparing
 	var f Fingerprint
 	f, s.hashed = fingerprintOf(&g.o.Key, s.hashed, s.second.out)
 	return a.lookup(f) != nil

@@ -169,3 +169,32 @@ func TestJudge_BulkImport_IsWithinTheCap(t *testing.T) {
 		t.Errorf("%v by %q, capped %v", d.Verdict, d.Rule, d.Capped)
 	}
 }
+
+// TestJudge_ImportInJSON_IsWithinTheCap: the names of the columns are inputs too,
+// as keys, and imports of other lengths are known.
+func TestJudge_ImportInJSON_IsWithinTheCap(t *testing.T) {
+	columns := []string{"sku", "name", "description", "price", "stock", "category", "colour", "weight", "released", "supplier"}
+	rows := func(n int) (string, []string) {
+		var sql strings.Builder
+		inputs := append([]string{"sku, name", "name, description"}, columns...)
+		sql.WriteString("INSERT INTO products (" + strings.Join(columns, ", ") + ") VALUES ")
+		for i := range n {
+			if i > 0 {
+				sql.WriteString(", ")
+			}
+			text := fmt.Sprintf("It's lamp no. %d, in name and description the best of its category: select it or another (%d)", i, i*7)
+			inputs = append(inputs, text)
+			fmt.Fprintf(&sql, "('SKU-%d', '%s', 'by %d', %d.50, %d, 'lamps', NULL, %d::numeric, now(), coalesce(%d, 1))", i, strings.ReplaceAll(text, "'", "''"), i, i, i, i, i)
+		}
+		return sql.String(), inputs
+	}
+	g := newGuard(t, taint.Options{}, ordinary...)
+	for _, n := range []int{1, 2, 5, 20, 50, 90} {
+		sql, _ := rows(n)
+		g.Learn(statement(sql), taint.Origin{}, noon)
+	}
+	sql, inputs := rows(300)
+	if d := (ask{sql: sql, inputs: inputs}).judge(g); d.Verdict != gatehouse.Pass || d.Capped || d.Known {
+		t.Errorf("%v by %q, capped %v, known %v", d.Verdict, d.Rule, d.Capped, d.Known)
+	}
+}

@@ -24,7 +24,12 @@ type index struct {
 	// inside has a bit for each place that is wholly inside a string.
 	inside []uint64
 	bits   [heads / 64]uint64
+	// pairs has a bit for each name of two letters.
+	pairs [26*26/64 + 1]uint64
 }
+
+// pair is the place of two letters in index.pairs.
+func pair(a, b byte) int { return int(fold[a]-'a')*26 + int(fold[b]-'a') }
 
 // gram gives the hash of the three bytes at i.
 func gram(s string, i int) uint32 {
@@ -91,9 +96,14 @@ func (x *index) build(sql string, tokens []Token) {
 	}
 	x.inside = x.inside[:words]
 	clear(x.inside)
+	clear(x.pairs[:])
 	for _, t := range tokens {
-		if t.Class == String {
+		switch {
+		case t.Class == String:
 			x.content(t, len(sql) > maxIndexed)
+		case t.Class == Word && t.End-t.Start == 2 && isLetter(sql[t.Start]) && isLetter(sql[t.Start+1]):
+			p := pair(sql[t.Start], sql[t.Start+1])
+			x.pairs[p>>6] |= 1 << (p & 63)
 		}
 	}
 	from := 0

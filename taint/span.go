@@ -33,6 +33,9 @@ type text struct {
 	tokens []Token
 	// account is whose names are known; nil knows none.
 	account *account
+	// steps counts the tokens that weigh went back over, which may be all that
+	// there are, for whoever pays.
+	steps int
 }
 
 // shortestCut is how much of an input's beginning must be found where an
@@ -78,6 +81,12 @@ func (t *text) closes(place int) (content int, ok bool) {
 		return 0, false
 	}
 	return int(t.tokens[i].Start) + int(t.tokens[i].Lead), true
+}
+
+// insideOne reports whether the bytes from start to end are of one token.
+func (t *text) insideOne(start, end int) bool {
+	i := t.at(start)
+	return i >= 0 && end <= int(t.tokens[i].End)
 }
 
 // at is the token that has a place, or the next one; -1 behind the last.
@@ -209,6 +218,7 @@ func (t *text) isNumberList(first, last int) bool {
 		}
 	}
 	for i := first - 1; i >= 0; i-- {
+		t.steps++
 		switch {
 		case t.tokens[i].Class == Number || t.isPunct(i, ',') || t.isSign(i):
 		case t.isPunct(i, '['):
@@ -263,6 +273,7 @@ func (t *text) lists(first, last int) bool {
 // sorts reports whether token i stands in ORDER BY or GROUP BY.
 func (t *text) sorts(i int) bool {
 	for i--; i >= 0; i-- {
+		t.steps++
 		switch t.tokens[i].Class {
 		case Word:
 			if foldedEqual(t.textOf(i), "by") {

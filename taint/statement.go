@@ -65,6 +65,9 @@ type Decision struct {
 	// Nearest is the shape of the template that the statement was compared
 	// with; empty where it is known or far from all.
 	Nearest string
+	// Executes is set where a function of the statement executes text: values
+	// bound to it later must be judged with it.
+	Executes bool
 	// Concatenated is set once in a while where an input lies in a literal of
 	// the statement: it was put together by concatenation.
 	Concatenated bool

@@ -3,7 +3,6 @@ package leaks
 import (
 	"errors"
 	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 
@@ -177,11 +176,8 @@ var kinds = map[string]kind{
 }
 
 func kindOf(contentType string) kind {
-	name, _, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		name, _, _ = strings.Cut(contentType, ";")
-		name = strings.ToLower(strings.TrimSpace(name))
-	}
+	name, _, _ := strings.Cut(contentType, ";") // mime.ParseMediaType reads no more of it, and allocates
+	name = strings.ToLower(strings.TrimSpace(name))
 	if k, ok := kinds[name]; ok {
 		return k
 	}

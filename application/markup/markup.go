@@ -2,7 +2,6 @@ package markup
 
 import (
 	"fmt"
-	"mime"
 	"net/http"
 	"strings"
 
@@ -92,11 +91,8 @@ const (
 
 func kindOf(h http.Header) kind {
 	full := h.Get("Content-Type")
-	t, _, err := mime.ParseMediaType(full)
-	if err != nil {
-		t, _, _ = strings.Cut(full, ";")
-		t = strings.ToLower(strings.TrimSpace(t))
-	}
+	t, _, _ := strings.Cut(full, ";") // mime.ParseMediaType reads no more of it, and allocates
+	t = strings.ToLower(strings.TrimSpace(t))
 	switch {
 	case t == "text/html":
 		return asHTML

@@ -64,8 +64,8 @@ func inputs(n, size int, text func(int) string) []taint.Candidate {
 	return all
 }
 
-// measure takes each cost in turn, with a reference beside it, for some rounds.
-func measure(rounds int) (measured, error) {
+// measureCosts takes each cost in turn, with a reference beside it, for some rounds.
+func measureCosts(rounds int) (measured, error) {
 	all := costs()
 	m := measured{costs: all}
 	guards := make([]*taint.Guard, len(all))

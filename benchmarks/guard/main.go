@@ -40,7 +40,7 @@ func run(o options) error {
 	if err != nil {
 		return err
 	}
-	costs, err := measure(o.rounds)
+	costs, err := measureCosts(o.rounds)
 	if err != nil {
 		return err
 	}
@@ -49,5 +49,5 @@ func run(o options) error {
 	if o.results == "" {
 		return nil
 	}
-	return writeSection(o.results, text)
+	return section.Write(o.results, text)
 }

@@ -2,15 +2,15 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"runtime"
 	"strings"
 	"time"
+
+	"github.com/gatehousehq/gatehouse/benchmarks/measure"
 )
 
 func markdown(o options, found map[string]*row, a alarms, m measured) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %d cores; %s; %s\n\n", cpu(), runtime.NumCPU(), runtime.Version(), time.Now().UTC().Format(time.DateOnly))
+	fmt.Fprintf(&b, "%s\n\n", measure.Machine(""))
 	fmt.Fprintf(&b, "Injections refused, of the splits %s of [the corpus](../docs/reference/sqli-corpus.md). Zen is its published algorithm, written anew for this comparison.\n\n", strings.Join(o.splits, " and "))
 	b.WriteString("| the application uses its input | statements | Gatehouse, templates learned | nothing learned | Zen's algorithm |\n|---|---:|---:|---:|---:|\n")
 	var sum row
@@ -59,38 +59,4 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%.1f ms", float64(d)/1e6)
 }
 
-func cpu() string {
-	text, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		return "unknown CPU"
-	}
-	for line := range strings.Lines(string(text)) {
-		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return "unknown CPU"
-}
-
-const (
-	begins = "<!-- guard: written by go run ./guard -->\n"
-	ends   = "<!-- guard: end -->\n"
-)
-
-// writeSection puts text between the marks, and the marks at the end of a file
-// that has none.
-func writeSection(name, text string) error {
-	content, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	before, rest, ok := strings.Cut(string(content), begins)
-	if !ok {
-		before, rest = strings.TrimRight(before, "\n")+"\n\n## The input guard\n\n", ends
-	}
-	_, after, ok := strings.Cut(rest, ends)
-	if !ok {
-		return fmt.Errorf("%s: no %q after %q", name, ends, begins)
-	}
-	return os.WriteFile(name, []byte(before+begins+text+ends+after), 0o644)
-}
+var section = measure.Section{Name: "guard", Title: "The input guard"}

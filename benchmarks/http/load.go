@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/gatehousehq/gatehouse/benchmarks/measure"
 )
 
 // A turn is one proxy's under load.
@@ -35,13 +37,13 @@ func (b *bench) measureLoad(ctx context.Context, peers []peer, o options) (map[s
 	if _, err := exec.LookPath("wrk"); err != nil {
 		return nil, errors.New("there is no wrk: scripts/setup.sh installs it")
 	}
-	started := map[string]*running{}
+	started := map[string]*measure.Process{}
 	for _, p := range peers {
 		r, err := b.start(ctx, p)
 		if err != nil {
 			return nil, err
 		}
-		defer r.stop()
+		defer r.Stop()
 		started[p.name] = r
 		if _, err := b.turn(ctx, p.name, r, o, o.warmup); err != nil {
 			return nil, err
@@ -61,29 +63,29 @@ func (b *bench) measureLoad(ctx context.Context, peers []peer, o options) (map[s
 	return turns, nil
 }
 
-func (b *bench) turn(ctx context.Context, name string, r *running, o options, length time.Duration) (turn, error) {
+func (b *bench) turn(ctx context.Context, name string, r *measure.Process, o options, length time.Duration) (turn, error) {
 	reached, err := b.count()
 	if err != nil {
 		return turn{}, err
 	}
-	before, err := cpuTime(r.cmd.Process.Pid)
+	before, err := measure.CPUTime(r.PID())
 	if err != nil {
 		return turn{}, err
 	}
 	wrk := exec.CommandContext(ctx, "wrk", "-t", "2", "-c", strconv.Itoa(o.connections),
-		"-d", strconv.Itoa(max(1, int(length.Seconds())))+"s", "-s", o.script, "https://"+r.addr, "--", o.mix)
+		"-d", strconv.Itoa(max(1, int(length.Seconds())))+"s", "-s", o.script, "https://"+r.Addr, "--", o.mix)
 	out, err := wrk.CombinedOutput()
 	if err != nil {
-		return turn{}, fmt.Errorf("wrk against %s: %w: %s", name, err, tail(string(out), 5))
+		return turn{}, fmt.Errorf("wrk against %s: %w: %s", name, err, measure.Tail(string(out), 5))
 	}
-	after, err := cpuTime(r.cmd.Process.Pid)
+	after, err := measure.CPUTime(r.PID())
 	if err != nil {
 		return turn{}, fmt.Errorf("%s did not survive its turn: %w", name, err)
 	}
 	t := turn{CPU: after - before}
 	_, result, ok := strings.Cut(string(out), "RESULT ")
 	if !ok {
-		return t, fmt.Errorf("wrk against %s gave no result: %s", name, tail(string(out), 5))
+		return t, fmt.Errorf("wrk against %s gave no result: %s", name, measure.Tail(string(out), 5))
 	}
 	if err := json.NewDecoder(strings.NewReader(result)).Decode(&t); err != nil {
 		return t, fmt.Errorf("wrk against %s: %w in %s", name, err, result)
@@ -100,7 +102,7 @@ func (b *bench) turn(ctx context.Context, name string, r *running, o options, le
 
 // count asks the backend, past the proxies, how many requests reached it.
 func (b *bench) count() (int64, error) {
-	answer, err := http.Get("http://" + b.backend.addr + "/count")
+	answer, err := http.Get("http://" + b.backend.Addr + "/count")
 	if err != nil {
 		return 0, fmt.Errorf("asking the backend for its count: %w", err)
 	}

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse/benchmarks/http/mix"
+	"github.com/gatehousehq/gatehouse/benchmarks/measure"
 )
 
 type options struct {
@@ -74,7 +75,7 @@ func run(ctx context.Context, o options) error {
 	if err := o.fill(dir); err != nil {
 		return err
 	}
-	busy := loadAverage() // before building and warming up add to it
+	busy := measure.LoadAverage() // before building and warming up add to it
 	b, err := newBench(ctx, dir)
 	if err != nil {
 		return err
@@ -87,7 +88,7 @@ func run(ctx context.Context, o options) error {
 	if o.hold {
 		return b.hold(ctx, peers, o)
 	}
-	r := report{options: o, machine: describeMachine(), busy: busy, versions: map[string]string{}}
+	r := report{options: o, machine: measure.Machine("load, proxy and backend"), busy: busy, versions: map[string]string{}}
 	for _, p := range peers {
 		r.peers = append(r.peers, p.name)
 		r.versions[p.name] = p.version(p.program)
@@ -107,7 +108,7 @@ func run(ctx context.Context, o options) error {
 	if o.results == "" {
 		return nil
 	}
-	return writeSection(o.results, text)
+	return section.Write(o.results, text)
 }
 
 // fill writes the mix and the script where the caller gave none.
@@ -153,9 +154,9 @@ func (b *bench) hold(ctx context.Context, peers []peer, o options) error {
 		if err != nil {
 			return err
 		}
-		defer running.stop()
-		fmt.Printf("%s: pid %d, https://%s\n", p.name, running.cmd.Process.Pid, running.addr)
-		fmt.Printf("    wrk -t 2 -c %d -d 30s -s %s https://%s -- %s\n", o.connections, o.script, running.addr, o.mix)
+		defer running.Stop()
+		fmt.Printf("%s: pid %d, https://%s\n", p.name, running.PID(), running.Addr)
+		fmt.Printf("    wrk -t 2 -c %d -d 30s -s %s https://%s -- %s\n", o.connections, o.script, running.Addr, o.mix)
 	}
 	<-ctx.Done()
 	return nil

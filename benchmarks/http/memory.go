@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/gatehousehq/gatehouse/benchmarks/measure"
 )
 
 // A memoryUse is of one proxy, in bytes. Each figure is of a fresh process.
@@ -22,33 +24,31 @@ func (b *bench) measureMemory(ctx context.Context, peers []peer, o options) (map
 	all := map[string]memoryUse{}
 	for _, p := range peers {
 		var m memoryUse
-		for _, measure := range []func(context.Context, *running, options, *memoryUse) error{b.idle, b.upload, b.formUpload, b.download} {
+		for _, measure := range []func(context.Context, *measure.Process, options, *memoryUse) error{b.idle, b.upload, b.formUpload, b.download} {
 			r, err := b.start(ctx, p)
 			if err != nil {
 				return nil, err
 			}
 			err = measure(ctx, r, o, &m)
-			r.stop()
+			r.Stop()
 			if err != nil {
 				return nil, fmt.Errorf("measuring the memory of %s: %w", p.name, err)
 			}
 		}
 		fmt.Printf("memory: %-31s %5.1f MB at the start, %5.1f with %d idle connections; at most %5.1f in an upload, %5.1f in a form's, %5.1f in a download\n",
-			p.name, mb(m.Start), mb(m.Idle), o.idle, mb(m.Upload), mb(m.FormUpload), mb(m.Download))
+			p.name, measure.MB(m.Start), measure.MB(m.Idle), o.idle, measure.MB(m.Upload), measure.MB(m.FormUpload), measure.MB(m.Download))
 		all[p.name] = m
 	}
 	return all, nil
 }
 
-func mb(bytes int64) float64 { return float64(bytes) / 1e6 }
-
 // idle opens connections that have each had one answer, and then say nothing.
-func (b *bench) idle(_ context.Context, r *running, o options, m *memoryUse) (err error) {
-	if m.Start, err = memory(r.cmd.Process.Pid, "VmRSS"); err != nil {
+func (b *bench) idle(_ context.Context, r *measure.Process, o options, m *memoryUse) (err error) {
+	if m.Start, err = measure.Memory(r.PID(), "VmRSS"); err != nil {
 		return err
 	}
 	for range o.idle {
-		conn, err := b.dial(r.addr)
+		conn, err := b.dial(r.Addr)
 		if err != nil {
 			return err
 		}
@@ -65,34 +65,34 @@ func (b *bench) idle(_ context.Context, r *running, o options, m *memoryUse) (er
 		}
 	}
 	time.Sleep(3 * time.Second)
-	m.Idle, err = memory(r.cmd.Process.Pid, "VmRSS")
+	m.Idle, err = measure.Memory(r.PID(), "VmRSS")
 	return err
 }
 
-func (b *bench) upload(ctx context.Context, r *running, o options, m *memoryUse) (err error) {
+func (b *bench) upload(ctx context.Context, r *measure.Process, o options, m *memoryUse) (err error) {
 	m.UploadIn, err = b.post(ctx, r, "application/octet-stream", "", "", o.transfer)
 	if err == nil {
-		m.Upload, err = memory(r.cmd.Process.Pid, "VmHWM")
+		m.Upload, err = measure.Memory(r.PID(), "VmHWM")
 	}
 	return err
 }
 
 // formUpload is what a browser sends for a file.
-func (b *bench) formUpload(ctx context.Context, r *running, o options, m *memoryUse) (err error) {
+func (b *bench) formUpload(ctx context.Context, r *measure.Process, o options, m *memoryUse) (err error) {
 	head := "--b0undary\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\nholiday\r\n" +
 		"--b0undary\r\nContent-Disposition: form-data; name=\"film\"; filename=\"film.mp4\"\r\nContent-Type: video/mp4\r\n\r\n"
 	m.FormUploadIn, err = b.post(ctx, r, "multipart/form-data; boundary=b0undary", head, "\r\n--b0undary--\r\n", o.transfer)
 	if err == nil {
-		m.FormUpload, err = memory(r.cmd.Process.Pid, "VmHWM")
+		m.FormUpload, err = measure.Memory(r.PID(), "VmHWM")
 	}
 	return err
 }
 
 // post sends n zeros between head and foot, and says how long that took.
-func (b *bench) post(ctx context.Context, r *running, contentType, head, foot string, n int64) (time.Duration, error) {
+func (b *bench) post(ctx context.Context, r *measure.Process, contentType, head, foot string, n int64) (time.Duration, error) {
 	size := int64(len(head)) + n + int64(len(foot))
 	body := io.MultiReader(strings.NewReader(head), io.LimitReader(zeros{}, n), strings.NewReader(foot))
-	request, err := http.NewRequestWithContext(ctx, "POST", "https://"+r.addr+"/upload", body)
+	request, err := http.NewRequestWithContext(ctx, "POST", "https://"+r.Addr+"/upload", body)
 	if err != nil {
 		return 0, err
 	}
@@ -106,15 +106,15 @@ func (b *bench) post(ctx context.Context, r *running, contentType, head, foot st
 	return took, err
 }
 
-func (b *bench) download(ctx context.Context, r *running, o options, m *memoryUse) error {
-	request, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("https://%s/download/%d", r.addr, o.transfer), nil)
+func (b *bench) download(ctx context.Context, r *measure.Process, o options, m *memoryUse) error {
+	request, err := http.NewRequestWithContext(ctx, "GET", fmt.Sprintf("https://%s/download/%d", r.Addr, o.transfer), nil)
 	if err != nil {
 		return err
 	}
 	if m.DownIn, _, err = b.do(request, 0); err != nil {
 		return err
 	}
-	m.Download, err = memory(r.cmd.Process.Pid, "VmHWM")
+	m.Download, err = measure.Memory(r.PID(), "VmHWM")
 	return err
 }
 

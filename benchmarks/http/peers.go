@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/gatehousehq/gatehouse/benchmarks/measure"
 )
 
 // A peer is a proxy to measure.
@@ -33,8 +35,10 @@ const (
 
 var peers = []peer{
 	{
-		name:    "nginx",
-		version: func(program string) string { return strings.TrimPrefix(firstLine(program, "-v"), "nginx version: ") },
+		name: "nginx",
+		version: func(program string) string {
+			return strings.TrimPrefix(measure.FirstLine(program, "-v"), "nginx version: ")
+		},
 		prepare: findNginx,
 		command: nginxCommand,
 	},
@@ -43,7 +47,7 @@ var peers = []peer{
 	{
 		name: "Caddy",
 		version: func(string) string {
-			return firstLine("go", "list", "-m", "-f", "{{.Version}}", "github.com/caddyserver/caddy/v2")
+			return measure.FirstLine("go", "list", "-m", "-f", "{{.Version}}", "github.com/caddyserver/caddy/v2")
 		},
 		prepare: func(b *bench) (string, error) {
 			return b.build("caddy", ".", "github.com/caddyserver/caddy/v2/cmd/caddy")
@@ -52,7 +56,7 @@ var peers = []peer{
 	},
 	{
 		name:    ours,
-		version: func(program string) string { return firstLine(program, "version") },
+		version: func(program string) string { return measure.FirstLine(program, "version") },
 		prepare: func(b *bench) (string, error) {
 			if _, err := os.Stat("../cmd/gatehouse"); err != nil {
 				return "", errors.New("there is no cmd/gatehouse beside this folder")
@@ -67,10 +71,10 @@ var peers = []peer{
 func plainPeer(name string, flags ...string) peer {
 	return peer{
 		name:    name,
-		version: func(string) string { return "net/http/httputil.ReverseProxy, " + firstLine("go", "version") },
+		version: func(string) string { return "net/http/httputil.ReverseProxy, " + measure.FirstLine("go", "version") },
 		prepare: func(b *bench) (string, error) { return b.build("plainproxy", ".", "./plainproxy") },
 		command: func(b *bench, _, addr string) ([]string, error) {
-			return append([]string{"-listen", addr, "-upstream", "http://" + b.backend.addr, "-certificate", b.certificate, "-key", b.key}, flags...), nil
+			return append([]string{"-listen", addr, "-upstream", "http://" + b.backend.Addr, "-certificate", b.certificate, "-key", b.key}, flags...), nil
 		},
 	}
 }
@@ -78,28 +82,7 @@ func plainPeer(name string, flags ...string) peer {
 // build makes a program from the module in dir.
 func (b *bench) build(name, dir, what string) (string, error) {
 	to := filepath.Join(b.dir, "bin-"+name)
-	cmd := exec.Command("go", "build", "-trimpath", "-o", to, what)
-	cmd.Dir = dir
-	// The shipped binary has no cgo either.
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("it does not build: %w: %s", err, tail(string(out), 5))
-	}
-	return to, nil
-}
-
-func firstLine(program string, args ...string) string {
-	out, err := exec.Command(program, args...).CombinedOutput()
-	if err != nil {
-		return "unknown version"
-	}
-	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
-	return line
-}
-
-func tail(text string, lines int) string {
-	all := strings.Split(strings.TrimSpace(text), "\n")
-	return strings.Join(all[max(0, len(all)-lines):], "\n")
+	return to, measure.Build(to, dir, what)
 }
 
 func findNginx(*bench) (string, error) {
@@ -146,7 +129,7 @@ http {
     }
   }
 }
-`, nginxUser(), dir, b.backend.addr, addr, b.certificate, b.key)
+`, nginxUser(), dir, b.backend.Addr, addr, b.certificate, b.key)
 	file := filepath.Join(dir, "nginx.conf")
 	return []string{"-c", file, "-p", dir}, os.WriteFile(file, []byte(config), 0o644)
 }
@@ -177,7 +160,7 @@ func caddyCommand(b *bench, dir, addr string) ([]string, error) {
       }]}]
     }}}
   }
-}`, b.certificate, b.key, addr, b.backend.addr)
+}`, b.certificate, b.key, addr, b.backend.Addr)
 	file := filepath.Join(dir, "caddy.json")
 	return []string{"run", "--config", file}, os.WriteFile(file, []byte(config), 0o644)
 }
@@ -191,7 +174,7 @@ network:
 transport:
   certificates:
     files: [{certificate: %s, key: %s}]
-`, site, b.backend.addr, addr, b.certificate, b.key)
+`, site, b.backend.Addr, addr, b.certificate, b.key)
 	file := filepath.Join(dir, "gatehouse.yaml")
 	return []string{"run", "-c", file, "--state", filepath.Join(dir, "state")}, os.WriteFile(file, []byte(config), 0o600)
 }

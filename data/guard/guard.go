@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -26,9 +26,12 @@ type Options struct {
 	Guard *taint.Guard
 	// Recorder gets what is found in statements that pass. Required.
 	Recorder gatehouse.Recorder
-	// Inputs gives the inputs of all requests in flight, for statements that
-	// are known to be of none. Nil: such statements are judged without inputs.
+	// Inputs gives the inputs of all requests in flight, for statements of
+	// which it is not known whose they are. Nil: such statements are judged
+	// without inputs.
 	Inputs func() []taint.Candidate
+	// InFlight gives the exchanges that those may be of. Nil: none.
+	InFlight func() []*exchange.Exchange
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -48,8 +51,11 @@ type Protection struct {
 	guard    *taint.Guard
 	recorder gatehouse.Recorder
 	inputs   func() []taint.Candidate
+	inFlight func() []*exchange.Exchange
 	now      func() time.Time
 	told     told
+	origins  origins
+	asked    atomic.Uint64
 }
 
 // New checks the options.
@@ -63,7 +69,7 @@ func New(o Options) (*Protection, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Protection{guard: o.Guard, recorder: o.Recorder, inputs: o.Inputs, now: o.Now}, nil
+	return &Protection{guard: o.Guard, recorder: o.Recorder, inputs: o.Inputs, inFlight: o.InFlight, now: o.Now}, nil
 }
 
 // A Judgement is what Check concluded of one statement. The zero value denies.
@@ -74,6 +80,7 @@ type Judgement struct {
 	// not cause it: the denial is to be recorded, and the statement to pass.
 	Foreign bool
 
+	by         exchange.Attribution
 	statement  taint.Statement
 	candidates []taint.Candidate
 	taint      taint.Decision
@@ -81,20 +88,13 @@ type Judgement struct {
 	modes      Modes
 }
 
-// Check judges one statement: x is the exchange that caused it, nil where it is
-// known to be of none. It records nothing and learns nothing: see
-// [Protection.Passed].
-func (p *Protection) Check(x *exchange.Exchange, st taint.Statement, m Modes) Judgement {
+// Check judges one statement, which an exchange caused as far as known. Where
+// that is exact, its inputs alone are looked at; otherwise those of all that
+// are in flight. It records nothing and learns nothing: see [Protection.Passed].
+func (p *Protection) Check(by exchange.Attribution, st taint.Statement, m Modes) Judgement {
 	st.Strict = m.Unknown == gatehouse.Enforce
-	j := Judgement{statement: st, modes: m}
-	switch {
-	case x != nil:
-		j.statement.Exchange = x.ID
-		j.candidates = x.Candidates()
-	case p.inputs != nil:
-		j.candidates = p.inputs()
-	}
-	j.taint = p.guard.Judge(j.statement, j.candidates)
+	j := Judgement{statement: st, modes: m, by: by}
+	p.judge(&j)
 	switch {
 	case j.taint.Verdict != gatehouse.Pass:
 		j.Decision = j.denied()
@@ -103,8 +103,8 @@ func (p *Protection) Check(x *exchange.Exchange, st taint.Statement, m Modes) Ju
 		j.Decision, j.Foreign = j.denied(), true
 		return j
 	}
-	if x != nil && m.Password != gatehouse.Off {
-		j.stored = findStored(x, st)
+	if by.Exchange != nil && m.Password != gatehouse.Off {
+		j.stored = findStored(by.Exchange, st)
 	}
 	if m.Password == gatehouse.Enforce && j.stored.form != "" {
 		j.Decision = j.stored.decision()
@@ -114,6 +114,37 @@ func (p *Protection) Check(x *exchange.Exchange, st taint.Statement, m Modes) Ju
 	return j
 }
 
+// judge asks the guard: with the inputs of the exchange that caused the
+// statement, and, where that is no proof, with everybody's. Those of others in a
+// statement of known shape say nothing: a client may send what an application
+// writes itself.
+func (p *Protection) judge(j *Judgement) {
+	if x := j.by.Proven(); x != nil {
+		j.statement.Exchange, j.candidates = x.ID, x.Candidates()
+		j.taint = p.guard.Judge(j.statement, j.candidates)
+		denied := j.taint.Verdict != gatehouse.Pass && j.taint.Rule != taint.RuleUnknown
+		if j.by.How == exchange.Exact || j.taint.Known || denied {
+			return
+		}
+		j.statement.Exchange = ""
+	}
+	if j.by.Proven() == nil && p.asked.Add(1)%sampled != 0 {
+		var known bool
+		if j.taint, known = p.guard.Known(j.statement); known {
+			return
+		}
+	}
+	if p.inputs != nil {
+		j.candidates = p.inputs()
+	}
+	j.taint = p.guard.Judge(j.statement, j.candidates)
+}
+
+// sampled is how many statements of known shape, of nobody knows whom, are passed
+// for one that is compared with all inputs in flight: that refuses none of them,
+// and finds that a statement is concatenated also in the one.
+const sampled = 16
+
 // evidence is what each rule says of an input; %s is what had been done to it.
 var evidence = map[string]string{
 	taint.RuleStructure: "the input%s is part of the statement's structure, where it may only be a value",
@@ -121,6 +152,16 @@ var evidence = map[string]string{
 	taint.RuleSink:      "the input%s is structure of a text that the database executes",
 	taint.RuleUnknown:   "the account is not known to send statements of this shape, and strict refuses those",
 	taint.RuleTooLarge:  "the statement is larger than what is judged, and the input%s is large enough to be the cause",
+}
+
+// Evidence is the input that speaks against the statement; the zero value where
+// none does.
+func (j *Judgement) Evidence() taint.Evidence {
+	switch j.Decision.Rule {
+	case taint.RuleStructure, taint.RuleStatement, taint.RuleSink:
+		return j.taint.Evidence
+	}
+	return taint.Evidence{}
 }
 
 func (j *Judgement) denied() gatehouse.Decision {
@@ -153,13 +194,13 @@ func done(e taint.Evidence) string {
 func (j *Judgement) Event(a events.About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
 	switch d.Rule {
 	case taint.RuleUnknown:
-		return events.ShapeQuarantined(a, d, o, j.about(taint.Evidence{}))
+		return events.ShapeQuarantined(a, d, o, j.about(a, taint.Evidence{}))
 	case taint.RuleTooLarge:
-		return events.GuardCapped(a, d, o, j.about(taint.Evidence{}))
+		return events.GuardCapped(a, d, o, j.about(a, taint.Evidence{}))
 	case RulePassword:
-		return events.PasswordStored(a, d, o, events.Times{}, events.Stored{Form: j.stored.form, Column: j.stored.column}, j.aboutStored())
+		return events.PasswordStored(a, d, o, events.Times{}, events.Stored{Form: j.stored.form, Column: j.stored.column}, j.aboutStored(a))
 	case taint.RuleStructure, taint.RuleStatement, taint.RuleSink:
-		return events.MaliciousSQLi(a, d, o, j.about(j.taint.Evidence))
+		return events.MaliciousSQLi(a, d, o, j.about(a, j.taint.Evidence))
 	}
 	return events.AuthzFail(a, d, o)
 }
@@ -170,6 +211,13 @@ func (j *Judgement) Quiet() bool {
 	return j.Decision.Verdict == gatehouse.Pass && j.taint.Known && !j.taint.Concatenated && !j.taint.Capped && j.stored.form == ""
 }
 
+// Again reports whether values bound to the statement must be judged with it:
+// it has a function that executes text.
+func (j *Judgement) Again() bool { return j.taint.Executes }
+
+// Known reports whether the statement's shape is learned.
+func (j *Judgement) Known() bool { return j.taint.Known }
+
 // Attack reports whether the statement is one that the client of the exchange
 // wrote: structure from its own request, no row that somebody else may have
 // stored, and no whole statement, which is what an SQL console sends.
@@ -179,12 +227,12 @@ func (j *Judgement) Attack() bool {
 }
 
 // about is what an event says of the statement, with an input's span marked.
-func (j *Judgement) about(e taint.Evidence) events.Statement {
+func (j *Judgement) about(a events.About, e taint.Evidence) events.Statement {
 	s := events.Statement{
 		Account: j.statement.Account, SQL: taint.Mark(j.statement, e), Template: j.taint.Nearest,
 		Decoding: e.Decoding, Table: firstTable(j.statement),
 	}
-	if e.Exchange != j.statement.Exchange {
+	if e.Exchange != a.Request {
 		s.From = e.Exchange
 	}
 	return s
@@ -193,7 +241,7 @@ func (j *Judgement) about(e taint.Evidence) events.Statement {
 // Passed is told of a statement that goes on to the database: it learns from
 // it, and records what was found. about and route are those of the request,
 // empty where the statement is of none.
-func (p *Protection) Passed(ctx context.Context, x *exchange.Exchange, about events.About, route string, j Judgement) error {
+func (p *Protection) Passed(ctx context.Context, about events.About, route string, j Judgement) error {
 	if j.Quiet() {
 		return nil
 	}
@@ -203,15 +251,15 @@ func (p *Protection) Passed(ctx context.Context, x *exchange.Exchange, about eve
 	// others alone spoke against it: they must not be able to stop learning.
 	learns := j.Decision.Verdict == gatehouse.Pass || j.Decision.Rule == taint.RuleUnknown || j.Foreign
 	if !j.taint.Known && !j.taint.Capped && learns {
-		p.learn(x, about, route, &j, record)
+		p.learn(about, route, &j, record)
 	}
 	if _, tell := p.told.note(j.key(toldCapped, ""), p.now, j.taint.Capped); tell {
 		d := gatehouse.Decision{Rung: Rung, Route: route}
-		record(events.GuardCapped(about, d, "", j.about(taint.Evidence{})))
+		record(events.GuardCapped(about, d, "", j.about(about, taint.Evidence{})))
 	}
 	if in := j.taint.Inside; j.taint.Concatenated {
 		if n, tell := p.told.note(j.key(toldConcatenation, in.Place.String()), p.now, true); tell {
-			record(events.Concatenation(about, route, in.Place, n, j.about(in)))
+			record(events.Concatenation(about, route, in.Place, n, j.about(about, in)))
 		}
 	}
 	if j.stored.form != "" && j.Decision.Rule != RulePassword {
@@ -222,15 +270,15 @@ func (p *Protection) Passed(ctx context.Context, x *exchange.Exchange, about eve
 
 // learn offers the statement's shape to the guard, and tells once where it is
 // not taken yet.
-func (p *Protection) learn(x *exchange.Exchange, about events.About, route string, j *Judgement, record func(gatehouse.Event)) {
-	if p.guard.Learn(j.statement, taint.Origin{ID: origin(x), Candidates: j.candidates}, p.now()) {
-		record(events.TemplateLearned(about, route, j.about(taint.Evidence{})))
+func (p *Protection) learn(about events.About, route string, j *Judgement, record func(gatehouse.Event)) {
+	if p.guard.Learn(j.statement, taint.Origin{ID: p.origin(j), Candidates: j.candidates}, p.now()) {
+		record(events.TemplateLearned(about, route, j.about(about, taint.Evidence{})))
 		return
 	}
 	if _, tell := p.told.note(j.key(toldShape, ""), p.now, j.modes.Unknown == gatehouse.Observe); tell {
 		d := gatehouse.Denied(taint.RuleUnknown, gatehouse.Place{}, "the account is not known to send statements of this shape; no input explains it")
 		d.Rung, d.Route = Rung, route
-		record(events.ShapeQuarantined(about, d, gatehouse.Observed, j.about(taint.Evidence{})))
+		record(events.ShapeQuarantined(about, d, gatehouse.Observed, j.about(about, taint.Evidence{})))
 	}
 }
 
@@ -243,33 +291,15 @@ func (p *Protection) noteStored(about events.About, route string, j *Judgement, 
 	}
 	d := s.decision()
 	d.Rung, d.Route = Rung, route
-	record(events.PasswordStored(about, d, gatehouse.Observed, n, events.Stored{Form: s.form, Column: s.column}, j.aboutStored()))
+	record(events.PasswordStored(about, d, gatehouse.Observed, n, events.Stored{Form: s.form, Column: s.column}, j.aboutStored(about)))
 }
 
-func (j *Judgement) aboutStored() events.Statement {
-	s := j.about(taint.Evidence{})
+func (j *Judgement) aboutStored(a events.About) events.Statement {
+	s := j.about(a, taint.Evidence{})
 	s.Table, s.Template = j.stored.table, ""
 	return s
 }
 
 func (j *Judgement) key(kind toldKind, what string) toldKey {
 	return toldKey{kind: kind, account: j.statement.Account, shape: j.taint.Fingerprint, what: what}
-}
-
-// origin is who made the application send a statement: the principal, else the
-// client's address, IPv6 by /64 as one household has that many.
-func origin(x *exchange.Exchange) string {
-	switch {
-	case x == nil:
-		return ""
-	case x.Principal.Known():
-		return "principal " + x.Principal.Issuer + " " + x.Principal.ID
-	case !x.Client.IsValid():
-		return "unknown"
-	}
-	addr := x.Client.Unmap().WithZone("")
-	if addr.Is6() {
-		addr = netip.PrefixFrom(addr, 64).Masked().Addr()
-	}
-	return addr.String()
 }

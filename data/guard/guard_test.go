@@ -80,11 +80,11 @@ func TestPassed_OwnWork_IsLearnedAndThenQuiet(t *testing.T) {
 	p, r := newProtection(t, nil)
 	st := taint.Statement{Account: "app", Lexer: sqlite, SQL: "SELECT name FROM items WHERE price < 10"}
 	for i, want := range []bool{false, true} {
-		j := p.Check(nil, st, observing)
+		j := p.Check(exchange.Attribution{}, st, observing)
 		if j.Decision.Verdict != gatehouse.Pass || j.Quiet() != want {
 			t.Fatalf("statement %d: %+v", i, j)
 		}
-		if err := p.Passed(t.Context(), nil, events.About{}, "background", j); err != nil {
+		if err := p.Passed(t.Context(), events.About{}, "background", j); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -97,14 +97,14 @@ func TestPassed_RecorderFails_IsTold(t *testing.T) {
 	p, r := newProtection(t, nil)
 	r.err = errors.New("the disk is full")
 	st := taint.Statement{Account: "app", Lexer: sqlite, SQL: "SELECT 1"}
-	if err := p.Passed(t.Context(), nil, events.About{}, "", p.Check(nil, st, observing)); !errors.Is(err, r.err) {
+	if err := p.Passed(t.Context(), events.About{}, "", p.Check(exchange.Attribution{}, st, observing)); !errors.Is(err, r.err) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestCheck_ZeroModes_RefuseWhatIsNotKnown(t *testing.T) {
 	p, _ := newProtection(t, nil)
-	j := p.Check(exchangeOf(t, "a", "b"), taint.Statement{Account: "app", Lexer: sqlite, SQL: "SELECT name FROM items"}, Modes{})
+	j := p.Check(exactly(exchangeOf(t, "a", "b")), taint.Statement{Account: "app", Lexer: sqlite, SQL: "SELECT name FROM items"}, Modes{})
 	if j.Decision.Verdict != gatehouse.Deny || j.Decision.Rule != taint.RuleUnknown || j.Attack() {
 		t.Errorf("%+v", j.Decision)
 	}
@@ -117,7 +117,7 @@ func TestCheck_ZeroModes_RefuseWhatIsNotKnown(t *testing.T) {
 func TestCheck_NoExchange_IsHeldToTheInputsInFlight(t *testing.T) {
 	x := exchangeOf(t, "name", "x' OR name <> '")
 	p, _ := newProtection(t, func(o *Options) { o.Inputs = x.Candidates })
-	j := p.Check(nil, taint.Statement{Account: "app", Lexer: sqlite, SQL: "SELECT name FROM items WHERE name = 'x' OR name <> ''"}, observing)
+	j := p.Check(exchange.Attribution{}, taint.Statement{Account: "app", Lexer: sqlite, SQL: "SELECT name FROM items WHERE name = 'x' OR name <> ''"}, observing)
 	if j.Decision.Verdict != gatehouse.Deny || j.Decision.Place.String() != "form:name" {
 		t.Errorf("%+v", j.Decision)
 	}
@@ -131,12 +131,12 @@ func TestCheck_Injection_LearnsNothingWhereItPasses(t *testing.T) {
 	x := exchangeOf(t, "name", "x' UNION SELECT password FROM users --")
 	st := taint.Statement{Account: "app", Lexer: sqlite, SQL: "SELECT name FROM items WHERE name = 'x' UNION SELECT password FROM users --'"}
 	for range 5 {
-		j := p.Check(x, st, observing)
+		j := p.Check(exactly(x), st, observing)
 		if j.Decision.Verdict != gatehouse.Deny || !j.Attack() {
 			t.Fatalf("%+v", j.Decision)
 		}
 		// An entry let it pass.
-		if err := p.Passed(t.Context(), x, events.About{}, x.Route, j); err != nil {
+		if err := p.Passed(t.Context(), events.About{}, x.Route, j); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,14 +196,13 @@ func TestOrigin_IsThePrincipalOrTheNetwork(t *testing.T) {
 		x    *exchange.Exchange
 		want string
 	}{
-		{nil, ""},
 		{&exchange.Exchange{}, "unknown"},
 		{&exchange.Exchange{Client: netip.MustParseAddr("192.0.2.7")}, "192.0.2.7"},
 		{&exchange.Exchange{Client: netip.MustParseAddr("::ffff:192.0.2.7")}, "192.0.2.7"},
 		{&exchange.Exchange{Client: netip.MustParseAddr("2001:db8::1:2:3:4")}, "2001:db8::"},
 		{&exchange.Exchange{Client: netip.MustParseAddr("192.0.2.7"), Principal: gatehouse.Principal{ID: "ingrid", Issuer: "backend"}}, "principal backend ingrid"},
 	} {
-		if got := origin(c.x); got != c.want {
+		if got := clientOf(c.x); got != c.want {
 			t.Errorf("%q, want %q", got, c.want)
 		}
 	}
@@ -213,12 +212,12 @@ func BenchmarkCheck_KnownRead(b *testing.B) {
 	p, _ := newProtection(b, nil)
 	x := exchangeOf(b, "name", "an ordinary name", "page", "3", "sort", "price")
 	st := taint.Statement{Account: "app", Lexer: sqlite, SQL: "SELECT name, price FROM items WHERE name = ? AND price < 10 ORDER BY price"}
-	if err := p.Passed(b.Context(), nil, events.About{}, "", p.Check(nil, st, observing)); err != nil {
+	if err := p.Passed(b.Context(), events.About{}, "", p.Check(exchange.Attribution{}, st, observing)); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if j := p.Check(x, st, observing); !j.Quiet() {
+		if j := p.Check(exactly(x), st, observing); !j.Quiet() {
 			b.Fatal(j.Decision)
 		}
 	}
@@ -230,6 +229,11 @@ func BenchmarkCheck_WriteWithPassword(b *testing.B) {
 	st := taint.Statement{Account: "app", Lexer: sqlite, SQL: "INSERT INTO users (name, password) VALUES (?, ?)", Params: []string{"an ordinary name", "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW"}}
 	b.ReportAllocs()
 	for b.Loop() {
-		p.Check(x, st, observing)
+		p.Check(exactly(x), st, observing)
 	}
+}
+
+// exactly is the attribution of a statement that is known to be of x.
+func exactly(x *exchange.Exchange) exchange.Attribution {
+	return exchange.Attribution{Exchange: x, How: exchange.Exact}
 }

@@ -28,7 +28,7 @@ func (s *Shop) check(r *http.Request, email, password string) (*user, error) {
 // Hole: it tells strangers who has an account.
 func (s *Shop) whyNot(r *http.Request, email string) string {
 	var n int
-	if err := s.one(r.Context(), "SELECT count(*) FROM users WHERE email = ?", []any{email}, &n); err == nil && n > 0 {
+	if err := s.one(r.Context(), "SELECT count(*) FROM users WHERE email = $1", []any{email}, &n); err == nil && n > 0 {
 		return "This is not the right password."
 	}
 	return "There is no account with this e-mail address."
@@ -71,7 +71,7 @@ func (s *Shop) signup(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return nil
 	}
 	var taken int
-	if err := s.one(r.Context(), "SELECT count(*) FROM users WHERE email = ?", []any{form.Email}, &taken); err != nil {
+	if err := s.one(r.Context(), "SELECT count(*) FROM users WHERE email = $1", []any{form.Email}, &taken); err != nil {
 		return err
 	}
 	if taken > 0 {
@@ -80,7 +80,7 @@ func (s *Shop) signup(w http.ResponseWriter, r *http.Request, v *visit) error {
 		return nil
 	}
 	nickname, _, _ := strings.Cut(form.Name, " ")
-	id, err := s.run(r.Context(), "INSERT INTO users (email, name, nickname, password) VALUES (?, ?, ?, ?)",
+	id, err := s.insert(r.Context(), "INSERT INTO users (email, name, nickname, password) VALUES ($1, $2, $3, $4)",
 		form.Email, form.Name, nickname, hashPassword(r.FormValue("password")))
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (s *Shop) account(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if v.user == nil {
 		return errSignIn
 	}
-	orders, err := s.ordersBy(r.Context(), ordersWithGoods+"WHERE o.user_id = ? ORDER BY o.id DESC", v.user.ID)
+	orders, err := s.ordersBy(r.Context(), ordersWithGoods+"WHERE o.user_id = $1 ORDER BY o.id DESC", v.user.ID)
 	if err != nil {
 		return err
 	}

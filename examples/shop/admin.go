@@ -60,7 +60,7 @@ func (s *Shop) setPrice(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if cents < 0 || cents > 10_000_000 {
 		return &refusal{http.StatusUnprocessableEntity, "A price is between nothing and 100,000 euros."}
 	}
-	if _, err := s.run(r.Context(), "UPDATE products SET price = ? WHERE id = ?", cents, r.PathValue("id")); err != nil {
+	if err := s.run(r.Context(), "UPDATE products SET price = $1 WHERE id = $2", cents, r.PathValue("id")); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/admin?done=price")
@@ -101,7 +101,7 @@ func (s *Shop) debug(w http.ResponseWriter, r *http.Request, v *visit) error {
 		setting{"WAREHOUSE_URL", fmt.Sprintf("http://%s/ (127.0.0.1:%s)", warehouseHost, s.inHouse.port)},
 		setting{"LISTEN", fmt.Sprint(local)},
 		setting{"GO_VERSION", runtime.Version()},
-		setting{"DATABASE", fmt.Sprintf("sqlite, %d connections", stats.OpenConnections)},
+		setting{"DATABASE", fmt.Sprintf("%v, %d connections", s.engine, stats.OpenConnections)},
 	)
 	var headers []setting
 	for name, values := range r.Header {

@@ -78,7 +78,13 @@ func (s *Shop) apiSignIn(w http.ResponseWriter, r *http.Request, v *visit) error
 
 func (s *Shop) apiProducts(w http.ResponseWriter, r *http.Request, _ *visit) error {
 	// Hole: SQL injection by category and by sort, as on the pages.
-	statement := searchStatement(r.URL.Query().Get("category")) + " ORDER BY " + sorting(r)
+	statement := searchStatement(r.URL.Query().Get("category"))
+	if maker := r.URL.Query().Get("maker"); maker != "" {
+		// Hole: SQL injection in LIKE. The percent sign had to be inside the
+		// quotes, so the rest went there too.
+		statement += " AND maker LIKE '" + maker + "%'"
+	}
+	statement += " ORDER BY " + sorting(r)
 	found, err := s.products(r.Context(), statement, "%"+strings.TrimSpace(r.URL.Query().Get("q"))+"%")
 	if err != nil {
 		return err
@@ -99,7 +105,7 @@ func (s *Shop) apiOrders(w http.ResponseWriter, r *http.Request, v *visit) error
 	if v.user == nil {
 		return errSignIn
 	}
-	found, err := s.ordersBy(r.Context(), ordersWithGoods+"WHERE o.user_id = ? ORDER BY o.id DESC", v.user.ID)
+	found, err := s.ordersBy(r.Context(), ordersWithGoods+"WHERE o.user_id = $1 ORDER BY o.id DESC", v.user.ID)
 	if err != nil {
 		return err
 	}
@@ -133,7 +139,7 @@ func (s *Shop) apiChangeOrder(w http.ResponseWriter, r *http.Request, v *visit) 
 	if in.Street == nil || in.City == nil || in.Note == nil {
 		return &refusal{http.StatusBadRequest, "A field can be empty or left out, but not null."}
 	}
-	if _, err := s.run(r.Context(), "UPDATE orders SET street = ?, city = ?, note = ? WHERE id = ?", *in.Street, *in.City, *in.Note, o.ID); err != nil {
+	if err := s.run(r.Context(), "UPDATE orders SET street = $1, city = $2, note = $3 WHERE id = $4", *in.Street, *in.City, *in.Note, o.ID); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, o)
@@ -187,7 +193,7 @@ func (s *Shop) apiSaveProfile(w http.ResponseWriter, r *http.Request, v *visit) 
 	if strings.TrimSpace(changed.Name) == "" {
 		return &refusal{http.StatusUnprocessableEntity, "A profile needs a name."}
 	}
-	_, err := s.run(r.Context(), "UPDATE users SET name = ?, nickname = ?, street = ?, city = ?, role = ? WHERE id = ?",
+	err := s.run(r.Context(), "UPDATE users SET name = $1, nickname = $2, street = $3, city = $4, role = $5 WHERE id = $6",
 		changed.Name, changed.Nickname, changed.Street, changed.City, changed.Role, v.user.ID)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (s *Shop) lines(ctx context.Context, statement string, args ...any) ([]line
 }
 
 func (s *Shop) basket(ctx context.Context, v *visit) (basket, error) {
-	lines, err := s.lines(ctx, "SELECT p.id, p.slug, p.name, p.maker, p.category, p.price, p.stock, p.blurb, '', c.quantity FROM cart_lines c JOIN products p ON p.id = c.product_id WHERE c.session = ? ORDER BY p.id", v.token)
+	lines, err := s.lines(ctx, "SELECT p.id, p.slug, p.name, p.maker, p.category, p.price, p.stock, p.blurb, '', c.quantity FROM cart_lines c JOIN products p ON p.id = c.product_id WHERE c.session = $1 ORDER BY p.id", v.token)
 	return basketOf(lines), err
 }
 
@@ -67,7 +67,7 @@ func (s *Shop) cart(w http.ResponseWriter, r *http.Request, v *visit) error {
 // put adds pieces to the cart; it begins a session where there is none.
 func (s *Shop) put(w http.ResponseWriter, r *http.Request, v *visit, id, quantity int64) error {
 	var stock int64
-	if err := s.one(r.Context(), "SELECT stock FROM products WHERE id = ?", []any{id}, &stock); err != nil {
+	if err := s.one(r.Context(), "SELECT stock FROM products WHERE id = $1", []any{id}, &stock); err != nil {
 		return err
 	}
 	if quantity < 1 || quantity > 99 {
@@ -78,7 +78,7 @@ func (s *Shop) put(w http.ResponseWriter, r *http.Request, v *visit, id, quantit
 			return err
 		}
 	}
-	_, err := s.run(r.Context(), "INSERT INTO cart_lines (session, product_id, quantity) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET quantity = min(99, quantity + excluded.quantity)", v.token, id, quantity)
+	err := s.run(r.Context(), "INSERT INTO cart_lines (session, product_id, quantity) VALUES ($1, $2, $3) ON CONFLICT (session, product_id) DO UPDATE SET quantity = CASE WHEN cart_lines.quantity + excluded.quantity < 99 THEN cart_lines.quantity + excluded.quantity ELSE 99 END", v.token, id, quantity)
 	return err
 }
 
@@ -115,9 +115,9 @@ func (s *Shop) cartUpdate(w http.ResponseWriter, r *http.Request, v *visit) erro
 		return err
 	}
 	if quantity <= 0 {
-		_, err = s.run(r.Context(), "DELETE FROM cart_lines WHERE session = ? AND product_id = ?", v.token, id)
+		err = s.run(r.Context(), "DELETE FROM cart_lines WHERE session = $1 AND product_id = $2", v.token, id)
 	} else {
-		_, err = s.run(r.Context(), "UPDATE cart_lines SET quantity = ? WHERE session = ? AND product_id = ?", min(quantity, 99), v.token, id)
+		err = s.run(r.Context(), "UPDATE cart_lines SET quantity = $1 WHERE session = $2 AND product_id = $3", min(quantity, 99), v.token, id)
 	}
 	if err != nil {
 		return err
@@ -154,16 +154,16 @@ func (s *Shop) placeOrder(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if len(b.Lines) == 0 || name == "" || street == "" || city == "" {
 		return &refusal{http.StatusUnprocessableEntity, "An order needs something in the cart, a name, a street and a city."}
 	}
-	id, err := s.run(r.Context(), "INSERT INTO orders (user_id, status, name, street, city, note, day) VALUES (?, 'packed', ?, ?, ?, ?, ?)",
+	id, err := s.insert(r.Context(), "INSERT INTO orders (user_id, status, name, street, city, note, day) VALUES ($1, 'packed', $2, $3, $4, $5, $6)",
 		v.user.ID, name, street, city, strings.TrimSpace(r.FormValue("note")), s.now().Format("2006-01-02"))
 	if err != nil {
 		return err
 	}
-	_, err = s.run(r.Context(), "INSERT INTO order_lines (order_id, product_id, price, quantity) SELECT ?, p.id, p.price, c.quantity FROM cart_lines c JOIN products p ON p.id = c.product_id WHERE c.session = ?", id, v.token)
+	err = s.run(r.Context(), "INSERT INTO order_lines (order_id, product_id, price, quantity) SELECT $1, p.id, p.price, c.quantity FROM cart_lines c JOIN products p ON p.id = c.product_id WHERE c.session = $2", id, v.token)
 	if err != nil {
 		return err
 	}
-	if _, err := s.run(r.Context(), "DELETE FROM cart_lines WHERE session = ?", v.token); err != nil {
+	if err := s.run(r.Context(), "DELETE FROM cart_lines WHERE session = $1", v.token); err != nil {
 		return err
 	}
 	return seeOther(w, r, fmt.Sprintf("/orders/%d?done=ordered", id))

@@ -59,7 +59,7 @@ func (s *Shop) catalogue(w http.ResponseWriter, r *http.Request, v *visit) error
 	l := listing{Category: r.URL.Query().Get("category"), Sort: sorting(r), Heading: "Everything we make"}
 	where, args := "", []any{}
 	if l.Category != "" {
-		where, args = " WHERE category = ?", []any{l.Category}
+		where, args = " WHERE category = $1", []any{l.Category}
 		l.Heading = template.HTML(template.HTMLEscapeString(l.Category))
 		// Hole: reflected XSS in an attribute. A quotation mark in the category
 		// ends the value, and a handler may follow.
@@ -76,7 +76,7 @@ func (s *Shop) catalogue(w http.ResponseWriter, r *http.Request, v *visit) error
 
 // searchStatement finds what q describes, in one category where that is given.
 func searchStatement(category string) string {
-	statement := "SELECT " + productColumns + " FROM products WHERE (name LIKE ?1 OR maker LIKE ?1 OR blurb LIKE ?1)"
+	statement := "SELECT " + productColumns + " FROM products WHERE (lower(name) LIKE lower($1) OR lower(maker) LIKE lower($1) OR lower(blurb) LIKE lower($1))"
 	if category != "" {
 		// Hole: SQL injection, string. The words became parameters after
 		// O'Reilly's first complaint; the category comes from a menu, so
@@ -168,12 +168,12 @@ func (s *Shop) seen(w http.ResponseWriter, r *http.Request, id int64) ([]product
 		return nil, nil
 	}
 	// Hole: SQL injection by a cookie. Nobody types cookies, it was thought.
-	return s.products(r.Context(), "SELECT "+productColumns+" FROM products WHERE id <> ? AND id IN ("+strings.ReplaceAll(before, ".", ",")+")", id)
+	return s.products(r.Context(), "SELECT "+productColumns+" FROM products WHERE id <> $1 AND id IN ("+strings.ReplaceAll(before, ".", ",")+")", id)
 }
 
 func (s *Shop) reviewsOf(ctx context.Context, id int64) ([]review, error) {
 	var found []review
-	return found, s.each(ctx, "SELECT id, author, stars, body, helpful, day FROM reviews WHERE product_id = ? ORDER BY helpful DESC, id DESC LIMIT 40", []any{id}, func(rows *sql.Rows) error {
+	return found, s.each(ctx, "SELECT id, author, stars, body, helpful, day FROM reviews WHERE product_id = $1 ORDER BY helpful DESC, id DESC LIMIT 40", []any{id}, func(rows *sql.Rows) error {
 		var v review
 		err := rows.Scan(&v.ID, &v.Author, &v.Stars, &v.Body, &v.Helpful, &v.Day)
 		found = append(found, v)
@@ -203,7 +203,7 @@ func (s *Shop) addReview(w http.ResponseWriter, r *http.Request, v *visit) error
 	}
 	// Hole: stored XSS. The review is kept and shown as HTML, so that people
 	// can write in bold.
-	_, err = s.run(r.Context(), "INSERT INTO reviews (product_id, user_id, author, stars, body, day) VALUES (?, ?, ?, ?, ?, ?)",
+	err = s.run(r.Context(), "INSERT INTO reviews (product_id, user_id, author, stars, body, day) VALUES ($1, $2, $3, $4, $5, $6)",
 		id, v.user.ID, author, stars, body, s.now().Format("2006-01-02"))
 	if err != nil {
 		return err
@@ -213,9 +213,9 @@ func (s *Shop) addReview(w http.ResponseWriter, r *http.Request, v *visit) error
 
 // voteHelpful counts one "this was helpful".
 func (s *Shop) voteHelpful(w http.ResponseWriter, r *http.Request, _ *visit) error {
-	// Hole: SQL injection in a statement that writes; SQLite runs a second
-	// statement behind a semicolon as well.
-	if _, err := s.run(r.Context(), "UPDATE reviews SET helpful = helpful + 1 WHERE id = "+r.FormValue("review")); err != nil {
+	// Hole: SQL injection in a statement that writes; a second statement behind
+	// a semicolon is run as well.
+	if err := s.run(r.Context(), "UPDATE reviews SET helpful = helpful + 1 WHERE id = "+r.FormValue("review")); err != nil {
 		return err
 	}
 	id, err := strconv.ParseInt(r.FormValue("product"), 10, 64)

@@ -88,11 +88,14 @@ func (s *Shop) one(ctx context.Context, statement string, args []any, into ...an
 	return failed(statement, s.db.QueryRowContext(ctx, statement, args...).Scan(into...))
 }
 
-// run runs a statement and gives the identifier of the row it inserted.
-func (s *Shop) run(ctx context.Context, statement string, args ...any) (int64, error) {
-	result, err := s.db.ExecContext(ctx, statement, args...)
-	if err != nil {
-		return 0, failed(statement, err)
-	}
-	return result.LastInsertId()
+// run runs a statement that gives no rows.
+func (s *Shop) run(ctx context.Context, statement string, args ...any) error {
+	_, err := s.db.ExecContext(ctx, statement, args...)
+	return failed(statement, err)
+}
+
+// insert inserts one row, and gives its number.
+func (s *Shop) insert(ctx context.Context, statement string, args ...any) (id int64, err error) {
+	err = s.one(ctx, statement+" RETURNING id", args, &id)
+	return id, err
 }

@@ -56,7 +56,7 @@ func (s *Shop) saveProfile(w http.ResponseWriter, r *http.Request, v *visit) err
 	if name == "" {
 		return &refusal{http.StatusUnprocessableEntity, "A profile needs a name."}
 	}
-	_, err = s.run(r.Context(), "UPDATE users SET name = ?, nickname = ?, street = ?, city = ? WHERE id = ?",
+	err = s.run(r.Context(), "UPDATE users SET name = $1, nickname = $2, street = $3, city = $4 WHERE id = $5",
 		name, strings.TrimSpace(r.FormValue("nickname")), strings.TrimSpace(r.FormValue("street")), strings.TrimSpace(r.FormValue("city")), of.ID)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (s *Shop) keepPicture(w http.ResponseWriter, r *http.Request, v *visit, fil
 	if err := s.root.WriteFile("public/uploads/"+name, body, 0o600); err != nil {
 		return fmt.Errorf("keeping the picture: %w", err)
 	}
-	if _, err := s.run(r.Context(), "UPDATE users SET picture = ? WHERE id = ?", "/uploads/"+name, v.user.ID); err != nil {
+	if err := s.run(r.Context(), "UPDATE users SET picture = $1 WHERE id = $2", "/uploads/"+name, v.user.ID); err != nil {
 		return err
 	}
 	return seeOther(w, r, "/profile?done=picture")

@@ -67,7 +67,7 @@ func (s *Shop) render(w http.ResponseWriter, r *http.Request, v *visit, status i
 	p.Notice = notices()[r.URL.Query().Get("done")]
 	if v.token != "" {
 		// A page is shown without the number where it can't be counted.
-		_ = s.one(r.Context(), "SELECT coalesce(sum(quantity), 0) FROM cart_lines WHERE session = ?", []any{v.token}, &p.Cart)
+		_ = s.one(r.Context(), "SELECT coalesce(sum(quantity), 0) FROM cart_lines WHERE session = $1", []any{v.token}, &p.Cart)
 	}
 	var b bytes.Buffer
 	if err := s.pages[name].Execute(&b, p); err != nil {

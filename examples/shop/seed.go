@@ -70,12 +70,12 @@ var errSeeded = errors.New("already seeded")
 
 // seed creates the tables and fills them, in one transaction, unless that was
 // done before.
-func (s *Shop) seed(ctx context.Context) error {
-	tx, err := s.db.BeginTx(ctx, nil)
+func (s *Shop) seed(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("opening the database: %w", err)
 	}
-	err = fill(ctx, tx)
+	err = fill(ctx, tx, s.engine)
 	if err == nil {
 		return tx.Commit()
 	}
@@ -86,15 +86,15 @@ func (s *Shop) seed(ctx context.Context) error {
 	return errors.Join(fmt.Errorf("filling the database: %w", err), rolledBack)
 }
 
-func fill(ctx context.Context, tx *sql.Tx) error {
+func fill(ctx context.Context, tx *sql.Tx, engine Engine) error {
 	var tables int
-	if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_master WHERE name = 'users'").Scan(&tables); err != nil {
+	if err := tx.QueryRowContext(ctx, engine.filled()).Scan(&tables); err != nil {
 		return err
 	}
 	if tables > 0 {
 		return errSeeded
 	}
-	schema, err := assets.ReadFile("schema.sql")
+	schema, err := assets.ReadFile(engine.schema())
 	if err != nil {
 		return err
 	}
@@ -117,7 +117,7 @@ func fillUsers(ctx context.Context, tx *sql.Tx) error {
 		if a.Admin {
 			role = "admin"
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO users (id, email, name, nickname, password, role, street, city) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		_, err := tx.ExecContext(ctx, "INSERT INTO users (id, email, name, nickname, password, role, street, city) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 			a.ID, a.Email, a.Name, nicknames[i], hashPassword(a.Password), role, addresses[i][0], addresses[i][1])
 		if err != nil {
 			return err
@@ -128,7 +128,7 @@ func fillUsers(ctx context.Context, tx *sql.Tx) error {
 
 func fillProducts(ctx context.Context, tx *sql.Tx) error {
 	for _, p := range seedProducts() {
-		_, err := tx.ExecContext(ctx, "INSERT INTO products (id, slug, name, maker, category, price, stock, blurb, story) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		_, err := tx.ExecContext(ctx, "INSERT INTO products (id, slug, name, maker, category, price, stock, blurb, story) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
 			p.ID, p.Slug, p.Name, p.Maker, p.Category, p.Price, p.Stock, p.Blurb, p.Story)
 		if err != nil {
 			return err
@@ -139,7 +139,7 @@ func fillProducts(ctx context.Context, tx *sql.Tx) error {
 
 func fillReviews(ctx context.Context, tx *sql.Tx) error {
 	for _, r := range seedReviews() {
-		_, err := tx.ExecContext(ctx, "INSERT INTO reviews (product_id, user_id, author, stars, body, helpful, day) VALUES (?, ?, ?, ?, ?, ?, ?)",
+		_, err := tx.ExecContext(ctx, "INSERT INTO reviews (product_id, user_id, author, stars, body, helpful, day) VALUES ($1, $2, $3, $4, $5, $6, $7)",
 			r.product, r.user, r.author, r.stars, r.body, r.helpful, r.day)
 		if err != nil {
 			return err
@@ -150,13 +150,13 @@ func fillReviews(ctx context.Context, tx *sql.Tx) error {
 
 func fillOrders(ctx context.Context, tx *sql.Tx) error {
 	for _, o := range seedOrders() {
-		_, err := tx.ExecContext(ctx, "INSERT INTO orders (id, user_id, status, name, street, city, note, day) SELECT ?, id, ?, name, street, city, ?, ? FROM users WHERE id = ?",
+		_, err := tx.ExecContext(ctx, "INSERT INTO orders (id, user_id, status, name, street, city, note, day) SELECT $1, id, $2, name, street, city, $3, $4 FROM users WHERE id = $5",
 			o.id, o.status, o.note, o.day, o.user)
 		if err != nil {
 			return err
 		}
 		for _, l := range o.lines {
-			_, err := tx.ExecContext(ctx, "INSERT INTO order_lines (order_id, product_id, price, quantity) SELECT ?, id, price, ? FROM products WHERE id = ?", o.id, l[1], l[0])
+			_, err := tx.ExecContext(ctx, "INSERT INTO order_lines (order_id, product_id, price, quantity) SELECT $1, id, price, $2 FROM products WHERE id = $3", o.id, l[1], l[0])
 			if err != nil {
 				return err
 			}

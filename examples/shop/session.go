@@ -49,7 +49,7 @@ func (s *Shop) visitOf(r *http.Request) (*visit, error) {
 		return &visit{}, nil
 	}
 	var id int64
-	err = s.one(r.Context(), "SELECT user_id FROM sessions WHERE token = ?", []any{c.Value}, &id)
+	err = s.one(r.Context(), "SELECT user_id FROM sessions WHERE token = $1", []any{c.Value}, &id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return &visit{}, nil
 	}
@@ -70,21 +70,21 @@ func (s *Shop) visitOf(r *http.Request) (*visit, error) {
 
 func (s *Shop) userByID(r *http.Request, id int64) (*user, error) {
 	u := new(user)
-	return u, s.one(r.Context(), "SELECT "+userColumns+" FROM users WHERE id = ?", []any{id}, u.fields()...)
+	return u, s.one(r.Context(), "SELECT "+userColumns+" FROM users WHERE id = $1", []any{id}, u.fields()...)
 }
 
 // begin starts a session for the user (0: nobody yet), takes the cart of the
 // session before along, and ends that one.
 func (s *Shop) begin(w http.ResponseWriter, r *http.Request, v *visit, userID int64) error {
 	token := rand.Text()
-	if _, err := s.run(r.Context(), "INSERT INTO sessions (token, user_id) VALUES (?, ?)", token, userID); err != nil {
+	if err := s.run(r.Context(), "INSERT INTO sessions (token, user_id) VALUES ($1, $2)", token, userID); err != nil {
 		return err
 	}
 	if v.token != "" {
-		if _, err := s.run(r.Context(), "UPDATE cart_lines SET session = ? WHERE session = ?", token, v.token); err != nil {
+		if err := s.run(r.Context(), "UPDATE cart_lines SET session = $1 WHERE session = $2", token, v.token); err != nil {
 			return err
 		}
-		if _, err := s.run(r.Context(), "DELETE FROM sessions WHERE token = ?", v.token); err != nil {
+		if err := s.run(r.Context(), "DELETE FROM sessions WHERE token = $1", v.token); err != nil {
 			return err
 		}
 	}
@@ -97,10 +97,10 @@ func (s *Shop) begin(w http.ResponseWriter, r *http.Request, v *visit, userID in
 
 func (s *Shop) end(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if v.token != "" {
-		if _, err := s.run(r.Context(), "DELETE FROM cart_lines WHERE session = ?", v.token); err != nil {
+		if err := s.run(r.Context(), "DELETE FROM cart_lines WHERE session = $1", v.token); err != nil {
 			return err
 		}
-		if _, err := s.run(r.Context(), "DELETE FROM sessions WHERE token = ?", v.token); err != nil {
+		if err := s.run(r.Context(), "DELETE FROM sessions WHERE token = $1", v.token); err != nil {
 			return err
 		}
 	}

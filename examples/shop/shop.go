@@ -1,6 +1,7 @@
 package shop
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-//go:embed templates static pictures schema.sql
+//go:embed templates static pictures schema.sql schema.postgres.sql
 var assets embed.FS
 
 // Options say where a shop keeps its data.
@@ -22,6 +23,11 @@ type Options struct {
 	// DB is the shop's database, opened by the caller and closed by the
 	// caller, such as sql.OpenDB over a wrapped [Connector]. Nil: Path is opened.
 	DB *sql.DB
+	// Engine is what DB is.
+	Engine Engine
+	// Migrator is the same database by an account that may make tables; New
+	// fills the database through it. Nil: through DB.
+	Migrator *sql.DB
 	// Path is the SQLite file to open (and create) where DB is nil.
 	Path string
 	// Dir is the folder for pictures, uploads and the made-up configuration.
@@ -40,6 +46,7 @@ type Options struct {
 type Shop struct {
 	db       *sql.DB
 	ownDB    bool
+	engine   Engine
 	root     *os.Root
 	tempDir  string
 	log      *slog.Logger
@@ -61,7 +68,10 @@ func New(o Options) (*Shop, error) {
 	if o.DB != nil && o.Path != "" {
 		return nil, errors.New("shop: Options.DB and Options.Path: give one of them, not both")
 	}
-	s := &Shop{db: o.DB, log: o.Logger, now: o.Now}
+	if o.Path != "" && o.Engine != SQLite {
+		return nil, fmt.Errorf("shop: Options.Path is a file of SQLite's, and Options.Engine says %v", o.Engine)
+	}
+	s := &Shop{db: o.DB, engine: o.Engine, log: o.Logger, now: o.Now}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -82,7 +92,7 @@ func (s *Shop) open(o Options) (err error) {
 		}
 		s.db, s.ownDB = sql.OpenDB(c), true
 	}
-	if err := s.seed(context.Background()); err != nil {
+	if err := s.seed(context.Background(), cmp.Or(o.Migrator, s.db)); err != nil {
 		return err
 	}
 	if err := s.openFiles(o.Dir); err != nil {

@@ -21,10 +21,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// open gives a shop of its own and a server for it.
+// open gives a shop of its own on SQLite, and a server for it.
 func open(t *testing.T) (*Shop, *httptest.Server) {
 	t.Helper()
-	s, err := New(Options{Path: filepath.Join(t.TempDir(), "shop.db")})
+	return openWith(t, Options{Path: filepath.Join(t.TempDir(), "shop.db")})
+}
+
+func openWith(t *testing.T, o Options) (*Shop, *httptest.Server) {
+	t.Helper()
+	s, err := New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +93,7 @@ func TestNew_BadOptions_AreNamed(t *testing.T) {
 	}{
 		"neither":       {Options{}, "Options.DB or Options.Path"},
 		"both":          {Options{DB: db, Path: "x"}, "Options.DB and Options.Path"},
+		"no file of it": {Options{Path: "x", Engine: PostgreSQL}, "Options.Engine"},
 		"no such place": {Options{Path: filepath.Join(file, "shop.db")}, "opening the database"},
 		"dir is a file": {Options{Path: filepath.Join(t.TempDir(), "shop.db"), Dir: file}, "Options.Dir"},
 	} {
@@ -173,7 +179,12 @@ func TestServe_ContextDone_Drains(t *testing.T) {
 }
 
 func TestPages_ShowWhatTheyShould(t *testing.T) {
-	_, server := open(t)
+	s, server := open(t)
+	showWhatTheyShould(t, s, server)
+}
+
+func showWhatTheyShould(t *testing.T, s *Shop, server *httptest.Server) {
+	noColumn := map[Engine]string{SQLite: "no such column: ten", PostgreSQL: "column &#34;ten&#34; does not exist"}[s.engine]
 	admin, marta := signIn(t, server, Accounts()[0]), signIn(t, server, Accounts()[1])
 	for _, c := range []struct {
 		path, cookie string
@@ -187,7 +198,7 @@ func TestPages_ShowWhatTheyShould(t *testing.T) {
 		{"/search?q=submarine", "", 200, []string{"0 found", "every shelf"}},
 		{"/products/10", marta, 200, []string{"Reading lamp", "The joint holds.", "What do you think, Marta?", "5.0"}},
 		{"/products/999", "", 404, []string{"There is nothing here"}},
-		{"/products/ten", "", 500, []string{"no such column: ten", "SELECT id, slug", "goroutine"}},
+		{"/products/ten", "", 500, []string{noColumn, "SELECT id, slug", "goroutine"}},
 		{"/cart", "", 200, []string{"It is empty"}},
 		{"/checkout", "", 303, nil},
 		{"/login", "", 200, []string{`type="password"`}},
@@ -200,8 +211,9 @@ func TestPages_ShowWhatTheyShould(t *testing.T) {
 		{"/profile", marta, 200, []string{"Reviews are signed", "multipart/form-data"}},
 		{"/admin", marta, 403, []string{"for the people who run the shop"}},
 		{"/admin", admin, 200, []string{"Back office", "€ 726.00", "aoife@example.com", "Milking stool"}},
-		{"/debug", "", 200, []string{"PAYMENT_API_KEY", "made-up", "warehouse.internal"}},
+		{"/debug", "", 200, []string{"PAYMENT_API_KEY", "made-up", "warehouse.internal", s.engine.String() + ", "}},
 		{"/nowhere", "", 404, []string{"Not Found"}},
+		{"/api/products?maker=Nord", "", 200, []string{`"Enamel kettle"`, `"Porch lantern"`, `"Watering can"`}},
 		{"/api/products?q=tea", "", 200, []string{`"Heron teapot"`, `"price_cents":6400`}},
 		{"/api/orders", marta, 200, []string{`"id":42`}},
 		{"/api/orders", "", 401, []string{"sign in"}},
@@ -224,6 +236,10 @@ func TestPages_ShowWhatTheyShould(t *testing.T) {
 
 func TestForms_WrongFields_AreToldInWords(t *testing.T) {
 	_, server := open(t)
+	tellInWords(t, server)
+}
+
+func tellInWords(t *testing.T, server *httptest.Server) {
 	marta := signIn(t, server, Accounts()[1])
 	for _, c := range []struct {
 		path, form string
@@ -295,7 +311,7 @@ func TestNew_SecondTime_KeepsWhatIsThere(t *testing.T) {
 		if err := s.one(t.Context(), "SELECT count(*) FROM orders", nil, &orders); err != nil || orders != 6+i {
 			t.Errorf("%d orders, %v", orders, err)
 		}
-		if _, err := s.run(t.Context(), "INSERT INTO orders (user_id, status, name, street, city, day) VALUES (2, 'sent', '', '', '', '')"); err != nil {
+		if err := s.run(t.Context(), "INSERT INTO orders (user_id, status, name, street, city, day) VALUES (2, 'sent', '', '', '', '')"); err != nil {
 			t.Error(err)
 		}
 		if err := s.Close(); err != nil {
@@ -306,6 +322,10 @@ func TestNew_SecondTime_KeepsWhatIsThere(t *testing.T) {
 
 func TestShop_ManyVisitorsAtOnce_AreAllServed(t *testing.T) {
 	_, server := open(t)
+	serveManyAtOnce(t, server)
+}
+
+func serveManyAtOnce(t *testing.T, server *httptest.Server) {
 	marta := signIn(t, server, Accounts()[1])
 	var all sync.WaitGroup
 	for range 8 {

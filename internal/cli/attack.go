@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/examples/shop"
 	"github.com/gatehousehq/gatehouse/examples/shop/attacks"
 )
 
@@ -18,6 +19,19 @@ import (
 //
 //go:embed demo.golden
 var demoGolden string
+
+// demoPostgresGolden is the same with PostgreSQL.
+//
+//go:embed demo_postgres.golden
+var demoPostgresGolden string
+
+// golden is what the demo's cells are held to.
+func (db *demoDatabase) golden() string {
+	if db.engine == shop.PostgreSQL {
+		return demoPostgresGolden
+	}
+	return demoGolden
+}
 
 // What may come of a case, worst first for an attack on the protected shop.
 const (
@@ -50,12 +64,13 @@ func (d *demo) attack(ctx context.Context, g *globals, without []string) error {
 	if g.JSON {
 		err = g.printJSON(jsonRows(rows))
 	} else {
+		fmt.Fprintf(g.process.Stdout, "%s\n\n", d.database.line())
 		err = g.printRows(rows)
 	}
 	if err != nil {
 		return err
 	}
-	worse := compare(rows, demoGolden, len(without) > 0)
+	worse := compare(rows, d.database.golden(), len(without) > 0)
 	for _, w := range worse {
 		fmt.Fprintf(g.process.Stderr, "gatehouse: %s\n", w)
 	}
@@ -68,8 +83,8 @@ func (d *demo) attack(ctx context.Context, g *globals, without []string) error {
 // tryAll tries every case on both shops.
 func (d *demo) tryAll(ctx context.Context) ([]row, error) {
 	var rows []row
-	for _, c := range attacks.All() {
-		bare, err := d.try(ctx, c, d.bare, http.DefaultClient)
+	for _, c := range attacks.All(d.database.engine) {
+		bare, err := d.try(ctx, c, d.bare, d.bareClient)
 		if err != nil {
 			return nil, err
 		}
@@ -217,7 +232,7 @@ func compare(rows []row, golden string, without bool) []string {
 	for _, r := range rows {
 		want, ok := pinned[r.ID]
 		if delete(pinned, r.ID); !ok || len(want) != 2 {
-			worse = append(worse, r.ID+" is not in demo.golden")
+			worse = append(worse, r.ID+" is not in the golden file")
 		}
 		if w := r.worse(want, without); w != "" {
 			worse = append(worse, w)
@@ -225,7 +240,7 @@ func compare(rows []row, golden string, without bool) []string {
 	}
 	for _, id := range order {
 		if _, left := pinned[id]; left {
-			worse = append(worse, id+" stands in demo.golden and was not tried")
+			worse = append(worse, id+" stands in the golden file and was not tried")
 		}
 	}
 	return worse

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"net/http"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/gatehousehq/gatehouse/examples/shop"
 	"github.com/gatehousehq/gatehouse/examples/shop/attacks"
+	"github.com/gatehousehq/gatehouse/internal/testkit"
+	"github.com/gatehousehq/gatehouse/internal/throwaway"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -18,43 +21,67 @@ var update = flag.Bool("update", false, "write the golden files")
 // The golden file is what `demo --attack` holds itself to, so it must say what
 // happens, better cells included.
 func TestDemoAttack(t *testing.T) {
-	rows := demoRows(t)
+	for engine, file := range map[shop.Engine]string{shop.SQLite: "demo.golden", shop.PostgreSQL: "demo_postgres.golden"} {
+		t.Run(engine.String(), func(t *testing.T) {
+			if engine == shop.PostgreSQL {
+				needPostgres(t)
+			}
+			attackAndCompare(t, engine, file)
+		})
+	}
+}
+
+func needPostgres(t *testing.T) {
+	t.Helper()
+	testkit.Need(t, "postgres", throwaway.Elsewhere("postgres")...)
+	testkit.Need(t, "initdb", throwaway.Elsewhere("initdb")...)
+}
+
+func attackAndCompare(t *testing.T, engine shop.Engine, file string) {
+	golden := (&demoDatabase{engine: engine}).golden()
+	rows := demoRows(t, demoCommand{Database: engine.String()})
 	var got strings.Builder
 	for _, r := range rows {
 		got.WriteString(r.line() + "\n")
 	}
 	if *update {
-		if err := os.WriteFile("demo.golden", []byte(got.String()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	want := strings.Split(demoGolden, "\n")
+	want := strings.Split(golden, "\n")
 	for i, line := range strings.Split(got.String(), "\n") {
 		if i >= len(want) || line != want[i] {
 			t.Errorf("line %d:\n got %q\nwant %q\nIf that is right: go test ./internal/cli -run TestDemoAttack -update", i+1, line, append(want, make([]string, i+1)...)[i])
 		}
 	}
-	for _, w := range compare(rows, demoGolden, false) {
+	for _, w := range compare(rows, golden, false) {
 		t.Error(w)
 	}
 }
 
-func demoRows(t *testing.T) []row {
+// demoRows is what comes of `demo --attack` with the rest of the command, and
+// sees to it that nothing is left of it.
+func demoRows(t *testing.T, c demoCommand) []row {
 	t.Helper()
 	var stderr bytes.Buffer
 	g := &globals{LogLevel: "warn", process: Process{Stdout: &stderr, Stderr: &stderr, LookupEnv: noEnv}}
-	d, err := demoCommand{Listen: "127.0.0.1:0"}.start(t.Context(), g)
+	c.Listen, c.Attack = "127.0.0.1:0", true
+	d, err := c.start(t.Context(), g)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatal(errors.Join(err, d.stop()))
 	}
 	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
+		d.bareClient.CloseIdleConnections()
 		d.client.CloseIdleConnections()
 	})
 	rows, err := d.tryAll(t.Context())
 	if err := errors.Join(err, d.stop()); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
+	}
+	if _, err := os.Stat(d.dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%s is still there: %v", d.dir, err)
 	}
 	return rows
 }
@@ -106,7 +133,7 @@ func TestCompare(t *testing.T) {
 func TestCompare_CaseInOneOfTheTwo_IsNamed(t *testing.T) {
 	rows := []row{{Case: attacks.Case{ID: "new"}, bare: cellSucceeded, protected: cellThrough}}
 	got := compare(rows, "old\tsucceeded\tgot through\n", false)
-	if len(got) != 2 || got[0] != "new is not in demo.golden" || got[1] != "old stands in demo.golden and was not tried" {
+	if len(got) != 2 || got[0] != "new is not in the golden file" || got[1] != "old stands in the golden file and was not tried" {
 		t.Errorf("got %q", got)
 	}
 }

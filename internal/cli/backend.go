@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"os/exec"
 	"time"
+
+	"github.com/gatehousehq/gatehouse/internal/gateway"
 )
 
 // stopWithin is how long a backend has to end after SIGTERM before it is killed.
 const stopWithin = 10 * time.Second
 
-// A backend is the command that `run -- COMMAND` started, or none.
+// A backend is the command that `run -- COMMAND` started. The zero value is none.
 type backend struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -34,11 +36,11 @@ func (e *backendEnded) Error() string {
 
 func (e *backendEnded) Unwrap() error { return e.err }
 
-// startBackend starts the command; ended is called if it ends by itself.
-func startBackend(ctx context.Context, args []string, p Process, ended func(error)) (*backend, error) {
+// startBackend starts the command, with more in its environment; ended is called if it ends by itself.
+func startBackend(ctx context.Context, args, environ []string, p Process, ended func(error)) (*backend, error) {
 	switch {
 	case args == nil:
-		return &backend{cancel: func() {}}, nil
+		return new(backend), nil
 	case len(args) == 0:
 		return nil, usage("which command starts the backend? gatehouse run … -- COMMAND ARGS")
 	}
@@ -48,6 +50,9 @@ func startBackend(ctx context.Context, args []string, p Process, ended func(erro
 	cmd.Stdout, cmd.Stderr = p.Stdout, p.Stderr
 	cmd.Cancel = func() error { return terminate(cmd.Process) }
 	cmd.WaitDelay = stopWithin
+	if len(environ) > 0 {
+		cmd.Env = append(cmd.Environ(), environ...)
+	}
 	detach(cmd)
 	if err := cmd.Start(); err != nil {
 		cancel()
@@ -66,11 +71,24 @@ func startBackend(ctx context.Context, args []string, p Process, ended func(erro
 
 // stop ends the backend and waits for it.
 func (b *backend) stop() {
-	b.cancel()
 	if b.done != nil {
+		b.cancel()
 		<-b.done
 	}
 }
+
+// backendEnviron is what the backend of a gate with a database is told.
+func backendEnviron(gate *gateway.Gate) []string {
+	if a, ok := gate.Database(); ok {
+		return a.Environ()
+	}
+	return nil
+}
+
+// backendNotStarted is why the gate stops whose backend could not be started.
+type backendNotStarted struct{ err error }
+
+func (e *backendNotStarted) Error() string { return e.err.Error() }
 
 // startError says why a command could not be started.
 func startError(command string, err error) error {

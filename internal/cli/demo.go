@@ -12,7 +12,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/examples/shop"
@@ -22,36 +21,47 @@ import (
 )
 
 type demoCommand struct {
-	Attack  bool     `help:"Run every attack and every ordinary use against both, and print what came of it."`
-	Without []string `placeholder:"RUNG" help:"Switch a rung off, to see what the others stop."`
-	Listen  string   `default:"127.0.0.1:8443" placeholder:"ADDRESS" help:"Where the protected shop is; any free port where it is taken. Default: 127.0.0.1:8443."`
+	Attack   bool     `help:"Run every attack and every ordinary use against both, and print what came of it."`
+	Without  []string `placeholder:"RUNG" help:"Switch a rung off, to see what the others stop."`
+	Database string   `enum:",sqlite,postgres" default:"" placeholder:"NAME" help:"Where the shops keep their data: sqlite, or postgres, in a server of the demo's own. Default: postgres where its programs are found."`
+	Listen   string   `default:"127.0.0.1:8443" placeholder:"ADDRESS" help:"Where the protected shop is; any free port where it is taken. Default: 127.0.0.1:8443."`
 }
 
 func (c demoCommand) Run(ctx context.Context, g *globals) error {
-	demo, err := c.start(ctx, g)
-	if err != nil {
+	d, err := c.start(ctx, g)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		err = nil // Ctrl-C broke the start off, which is no failure
+	case err != nil:
+	case c.Attack:
+		err = d.attack(ctx, g, c.Without)
+	default:
+		err = d.show(ctx, g)
+	}
+	return errors.Join(err, d.stop())
+}
+
+// show leaves the shops to a person until Ctrl-C.
+func (d *demo) show(ctx context.Context, g *globals) error {
+	if err := d.introduce(g); err != nil {
 		return err
-	}
-	if c.Attack {
-		err := demo.attack(ctx, g, c.Without)
-		return errors.Join(err, demo.stop())
-	}
-	if err := demo.introduce(g); err != nil {
-		return errors.Join(err, demo.stop())
 	}
 	select {
 	case <-ctx.Done():
-	case err = <-demo.failed:
-		demo.running--
+		return nil
+	case err := <-d.failed:
+		d.running--
+		return err
 	}
-	return errors.Join(err, demo.stop())
 }
 
 // A demo is two shops, each with its own database: one bare, one behind a gate.
 type demo struct {
-	bare, protected *url.URL
-	gate            *gateway.Gate
-	client          *http.Client
+	database           *demoDatabase
+	bare, protected    *url.URL
+	bareClient, client *http.Client
+	gate               *gateway.Gate
+	ours               *ours // nil: the shops answer everybody
 
 	dir     string // thrown away
 	cancel  context.CancelFunc
@@ -71,18 +81,23 @@ func (d *demo) stop() error {
 	d.cancel()
 	var errs []error
 	for ; d.running > 0; d.running-- {
-		errs = append(errs, <-d.failed)
+		if err := <-d.failed; !errors.Is(err, context.Canceled) { // that it was told to end is no failure
+			errs = append(errs, err)
+		}
 	}
 	for _, closer := range slices.Backward(d.closers) {
 		errs = append(errs, closer())
 	}
-	return errors.Join(append(errs, os.RemoveAll(d.dir))...)
+	if d.dir != "" {
+		errs = append(errs, os.RemoveAll(d.dir))
+	}
+	return errors.Join(errs...)
 }
 
 const demoPolicy = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 
 // config is what `run --upstream` uses, with what --without says.
-func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
+func (c demoCommand) config(upstream *url.URL, db *demoDatabase) (*config.Config, error) {
 	cfg := config.Default()
 	cfg.Upstream = strings.TrimSuffix(upstream.String(), "/")
 	cfg.Network.Listen = []string{freeAddress(c.Listen)}
@@ -90,6 +105,7 @@ func (c demoCommand) config(upstream *url.URL) (*config.Config, error) {
 	cfg.Application.Headers.CSP = demoPolicy
 	// The shop has no editors who write scripts: what customers store may not run.
 	cfg.Modes = map[string]config.ModeSetting{"application/markup/stored": {Mode: gatehouse.Enforce}}
+	cfg.Data.SQL = db.sqlGate()
 	for _, rung := range c.Without {
 		if _, _, err := splitRung(rung); err != nil {
 			return nil, err
@@ -119,7 +135,7 @@ func trusting(ctx context.Context, state string) (*http.Client, error) {
 	roots.AppendCertsFromPEM(pem)
 	return &http.Client{
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: true},
-		Timeout:   15 * time.Second,
+		Timeout:   patience,
 	}, nil
 }
 
@@ -127,11 +143,12 @@ func trusting(ctx context.Context, state string) (*http.Client, error) {
 func (d *demo) introduce(g *globals) error {
 	w := g.process.Stdout
 	if g.JSON {
-		return g.printJSON(map[string]string{"protected": d.protected.String(), "bare": d.bare.String()})
+		return g.printJSON(map[string]string{"protected": d.protected.String(), "bare": d.bare.String(), "database": d.database.engine.String()})
 	}
 	fmt.Fprintf(w, "A small shop with every hole an article on backend security warns of, twice:\n\n")
 	fmt.Fprintf(w, "  protected  %s   (its certificate is a local authority's: let the browser proceed)\n", g.paint(d.protected.String(), green))
 	fmt.Fprintf(w, "  bare       %s\n\n", g.paint(d.bare.String(), red))
+	fmt.Fprintf(w, "%s\n\n", d.database.line())
 	fmt.Fprintln(w, "Sign in with one of these:")
 	var t table
 	for _, a := range shop.Accounts() {
@@ -146,8 +163,8 @@ func (d *demo) introduce(g *globals) error {
 	}
 	fmt.Fprintln(w, "\nThings to try, on both:")
 	n, class := 0, ""
-	for _, a := range attacks.All() {
-		if a.Kind != attacks.Attack {
+	for _, a := range attacks.All(d.database.engine) {
+		if a.Kind != attacks.Attack || a.Superuser {
 			continue
 		}
 		if a.Class != class {

@@ -26,8 +26,8 @@ func (g *globals) greet(ctx context.Context, gate *gateway.Gate, addresses []str
 	}
 	byMode := make(map[string][]string)
 	for _, r := range l.Rungs {
-		idle := r.Table == "statement" && len(l.Accounts) == 0 // no database speaks through the gate
-		twice := slices.Contains(byMode[r.Mode], r.Name)       // before the backend and behind it
+		idle := r.Table == "statement" && (len(l.Accounts) == 0 || len(l.SQL) == 0 && r.Name != "data/guard") // no database speaks through the gate
+		twice := slices.Contains(byMode[r.Mode], r.Name)                                                      // before the backend and behind it
 		if r.Mode != "fixed" && !idle && !twice {
 			byMode[r.Mode] = append(byMode[r.Mode], r.Name)
 		}
@@ -39,6 +39,10 @@ func (g *globals) greet(ctx context.Context, gate *gateway.Gate, addresses []str
 		if names := byMode["observe"]; len(names) > 0 {
 			line("observed", strings.Join(names, ", ")+" (gatehouse report, then gatehouse promote RUNG)", yellow)
 		}
+	}
+	if a, ok := gate.Database(); ok {
+		line("database", "DATABASE_URL="+g.paint(a.URL(), bold), "")
+		line("", "to use instead of the database's own: it stays the same as long as the state folder does", "")
 	}
 	for i, c := range l.Certificates {
 		line([]string{"tls", ""}[min(i, 1)], c, "")

@@ -84,7 +84,7 @@ func (g *globals) printLayers(l gateway.Layers, running, why bool) error {
 			fmt.Fprintf(w, "\n%s\n", g.paint(current, bold))
 		}
 		g.printRung(r, why)
-		if r.Table == "statement" && running {
+		if r.Name == "data/guard" && running {
 			g.printAccounts(l)
 		}
 	}
@@ -127,6 +127,10 @@ func (g *globals) printAccounts(l gateway.Layers) {
 		fmt.Fprintf(w, "      sees    %s\n", g.paint("nothing: no database account sends its statements through this gate", yellow))
 		return
 	}
+	for _, s := range l.SQL {
+		fmt.Fprintf(w, "      gate %s: %s → %s, %s open of %d let in and %d not; %s, %d refused\n", s.Name, s.Listen, s.Database,
+			plural(uint64(s.Sessions), "session"), s.Accepted, s.Rejected, plural(s.Statements, "statement"), s.Refused)
+	}
 	for _, a := range l.Accounts {
 		old := ""
 		if a.Old > 0 {
@@ -140,6 +144,10 @@ func (g *globals) printAccounts(l gateway.Layers) {
 			fmt.Fprintf(w, ", %d judged in part", a.Capped)
 		}
 		fmt.Fprintln(w)
+		if by := a.Attributed; by != nil && by.Total() > 0 {
+			share := func(n uint64) float64 { return 100 * float64(n) / float64(by.Total()) }
+			fmt.Fprintf(w, "        whose  %.1f%% exact, %.1f%% by value, %.1f%% alone, %.1f%% ambiguous\n", share(by.Exact), share(by.Value), share(by.Alone), share(by.Ambiguous))
+		}
 	}
 	if len(l.Quarantine) > 0 {
 		fmt.Fprintf(w, "      shapes  %s\n", g.paint("gatehouse layers --json lists those in quarantine", faint))

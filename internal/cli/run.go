@@ -18,6 +18,7 @@ import (
 type runCommand struct {
 	Upstream string   `placeholder:"URL" help:"The backend, such as http://127.0.0.1:3000. No configuration file is needed."`
 	Listen   []string `placeholder:"ADDRESS" help:"Where clients connect, instead of network.listen, such as :8443."`
+	DB       string   `name:"db" placeholder:"URL" env:"GATEHOUSE_DB" help:"The backend's database, such as postgres://user:password@127.0.0.1:5432/shop: puts a gate before it too, and prints the DATABASE_URL to use instead. In the environment as GATEHOUSE_DB, no other user of this machine sees its password."`
 	Observe  bool     `help:"Decide and record everything, refuse nothing."`
 
 	// backend is the command after --, and nil without one: see cutBackend.
@@ -27,7 +28,8 @@ type runCommand struct {
 // Help is the rest of run --help.
 func (runCommand) Help() string {
 	return "gatehouse run … -- COMMAND ARGS starts the backend too. It is sent SIGTERM after the requests under way " +
-		"have been answered, and when it ends by itself the gate ends with it.\n\n" +
+		"have been answered, and when it ends by itself the gate ends with it. With --db it gets DATABASE_URL, PGHOST, PGPORT, PGUSER, " +
+		"PGPASSWORD and PGDATABASE of the gate.\n\n" +
 		"With the environment's PORT, and no configuration file, the gate listens there for plain HTTP, as platforms " +
 		"that end TLS before it want."
 }
@@ -47,7 +49,7 @@ func (c runCommand) Run(ctx context.Context, g *globals) error {
 	}
 	logger := g.logger(slog.LevelInfo)
 	o := gateway.Options{
-		Config: cfg, State: dir, Observe: c.Observe, Version: version(), Logger: logger,
+		Config: cfg, State: dir, Database: c.DB, Observe: c.Observe, Version: version(), Logger: logger,
 		Stdout: g.process.Stdout,
 	}
 	o.Load = load
@@ -63,6 +65,13 @@ func (c runCommand) load(g *globals) (*config.Config, error) {
 	file, err := g.configFile()
 	if err != nil {
 		return nil, err
+	}
+	if c.DB != "" {
+		if d, err := config.ParseDatabase(c.DB); err != nil {
+			return nil, usage("--db %w", err)
+		} else if d.User == "" {
+			return nil, usage("--db names no user; write postgres://USER:PASSWORD@HOST/DATABASE")
+		}
 	}
 	o := g.configOptions()
 	o.Upstream = c.Upstream
@@ -92,14 +101,34 @@ func (c runCommand) load(g *globals) (*config.Config, error) {
 func (c runCommand) serve(ctx context.Context, g *globals, gate *gateway.Gate, dir string, cfg *config.Config, logger *slog.Logger) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	backend, err := startBackend(ctx, c.backend, g.process, func(err error) { cancel(err) })
-	if err != nil {
+	started := new(backend)
+	defer func() { started.stop() }()
+	start := func() error {
+		b, err := startBackend(ctx, c.backend, backendEnviron(gate), g.process, func(err error) { cancel(err) })
+		if err == nil {
+			started = b
+		}
 		return err
 	}
-	defer backend.stop()
+	if c.DB == "" { // otherwise it must know where the gate listens
+		if err := start(); err != nil {
+			return err
+		}
+	}
 	stopReload := g.watch(ctx, gate, dir, cfg, logger)
 	defer stopReload()
-	err = gate.Run(ctx, func(addresses []string) { g.greet(ctx, gate, addresses, c.backend != nil) })
+	err := gate.Run(ctx, func(addresses []string) {
+		g.greet(ctx, gate, addresses, c.backend != nil)
+		if c.DB == "" {
+			return
+		}
+		if err := start(); err != nil {
+			cancel(&backendNotStarted{err})
+		}
+	})
+	if not := new(backendNotStarted); errors.As(context.Cause(ctx), &not) {
+		return errors.Join(not.err, err)
+	}
 	if ended := new(backendEnded); errors.As(context.Cause(ctx), &ended) {
 		return errors.Join(&exit{exitFailed, ended}, err)
 	}

@@ -3,18 +3,74 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
+
+	"github.com/gatehousehq/gatehouse/internal/gateway"
 )
 
 type suggestCommand struct {
-	What string `arg:"" enum:"csp" help:"What to propose: csp, a content security policy from what browsers reported."`
+	What    string `arg:"" enum:"csp,policy,grants" help:"What to propose: csp, a content security policy from what browsers reported; policy, what the accounts of SQL gates may do, for data.sql; grants, the same as SQL for the database itself."`
+	Account string `arg:"" optional:"" help:"Of policy and grants: the account as layers names it, such as shop/app. All without it."`
+
+	Role         string `placeholder:"NAME" help:"Of grants: the role that gets them. The account's own at the database without it."`
+	Columns      bool   `help:"Of grants: only the columns that were seen written."`
+	RevokePublic bool   `help:"Of grants: take from PUBLIC what every role has, which other roles may live by."`
+	Unlearned    bool   `help:"Of policy and grants: count also what too few clients have done to be learned."`
 }
 
 func (c suggestCommand) Run(ctx context.Context, g *globals) error {
+	if c.What == "csp" && (c.Account != "" || c.Role != "" || c.Columns || c.RevokePublic || c.Unlearned) {
+		return usage("csp is about no account: gatehouse suggest csp")
+	}
+	if c.What == "policy" && (c.Role != "" || c.Columns || c.RevokePublic) {
+		return usage("--role, --columns and --revoke-public are of gatehouse suggest grants")
+	}
 	a, err := g.admin(ctx, true)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	if c.What == "csp" {
+		return c.csp(ctx, g, a)
+	}
+	all, err := a.SuggestSQL(ctx, gateway.SQLQuery{
+		Grants: c.What == "grants", Account: c.Account, Role: c.Role, Columns: c.Columns, RevokePublic: c.RevokePublic, Unlearned: c.Unlearned,
+	})
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(all)
+	}
+	return c.print(g, all)
+}
+
+// print prints what accounts need; the lines about it are comments in either
+// language.
+func (c suggestCommand) print(g *globals, all []gateway.SQLSuggestion) error {
+	comment := map[string]string{"policy": "#", "grants": "--"}[c.What]
+	for i, s := range all {
+		if i > 0 {
+			fmt.Fprintln(g.process.Stdout)
+		}
+		fmt.Fprintf(g.process.Stdout, "%s account %s\n", comment, s.Account)
+		if s.Why != "" {
+			fmt.Fprintf(g.process.Stdout, "%s %s\n", comment, s.Why)
+		}
+		if s.Unlearned > 0 && !c.Unlearned {
+			fmt.Fprintf(g.process.Stdout, "%s %s not counted, which too few clients have sent to be learned; --unlearned counts them\n", comment, plural(s.Unlearned, "shape"))
+		}
+		if s.Text == "" {
+			continue
+		}
+		if _, err := fmt.Fprintln(g.process.Stdout, strings.TrimRight(s.Text, "\n")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c suggestCommand) csp(ctx context.Context, g *globals, a gateway.Admin) error {
 	s, err := a.SuggestPolicy(ctx)
 	if err != nil {
 		return err

@@ -62,6 +62,13 @@ func (l listener) loopback() bool {
 	return l.host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
+// OnThisMachine reports whether only this machine reaches an address to listen
+// on.
+func OnThisMachine(address string) bool {
+	l, hint := parseListen(address)
+	return hint == "" && l.loopback()
+}
+
 // parseListen takes an address apart; the hint says what is wrong with it.
 func parseListen(address string) (l listener, hint string) {
 	const want = `write "host:port", ":443", "unix:/path" or "systemd:0"`

@@ -30,6 +30,7 @@ type Config struct {
 	Routes      []Route                `yaml:"routes" doc:"What is particular to a path." example:"[{path: /webhooks/, csrf: {exempt: webhook, reason: signed by the sender}}]"`
 	Application Application            `yaml:"application" doc:"What may be asked, and what may be answered."`
 	Input       Input                  `yaml:"input" doc:"How requests are read into inputs."`
+	Data        Data                   `yaml:"data" doc:"What reaches the database."`
 	Events      Events                 `yaml:"events" doc:"Where the security log goes, besides the event store in the state folder, which is always kept."`
 	Store       Store                  `yaml:"store" doc:"Where the gate keeps what it must remember."`
 	Allow       []AllowEntry           `yaml:"allow" doc:"Refusals that a person has judged wrong; gatehouse allow prints an entry to paste." example:"[{id: comment-html, rung: application/csrf, rule: cross-site, path: POST /comments, reason: our own widget on the partner's site, expires: 2027-06-30}]"`
@@ -144,13 +145,14 @@ type Insecure struct {
 
 // A Route is what is particular to a path.
 type Route struct {
-	Path     string           `yaml:"path" need:"true" doc:"A path; one that ends in / stands for all below it, {name} for one segment, {name...} for the rest." example:"/webhooks/"`
-	CSRF     RouteCSRF        `yaml:"csrf" doc:"Exempts the path from the cross-site check."`
-	Open     Bypass           `yaml:"open" doc:"Lets everybody at a path that application/exposed closes, and leaves its answers as they are." example:"{reason: our status page is public}"`
-	RichText []string         `yaml:"rich_text" doc:"Fields that hold HTML: form and multipart fields by name, JSON values by their path such as post.body or items[].text. What could run is taken out of them before the backend sees it." example:"[body]"`
-	Markup   Bypass           `yaml:"markup" doc:"Lets inputs be markup in the path's answers." example:"{reason: shows what is typed in a sandboxed frame}"`
-	Body     string           `yaml:"body" enum:"pass" doc:"pass: the body goes to the backend byte by byte, unread by the gate. Needs a reason." example:"pass"`
-	Reason   gatehouse.Reason `yaml:"reason" doc:"Why body is passed unread; csrf.reason holds for both where this is not given." example:"the sender's signature covers the bytes"`
+	Path      string           `yaml:"path" need:"true" doc:"A path; one that ends in / stands for all below it, {name} for one segment, {name...} for the rest." example:"/webhooks/"`
+	CSRF      RouteCSRF        `yaml:"csrf" doc:"Exempts the path from the cross-site check."`
+	Open      Bypass           `yaml:"open" doc:"Lets everybody at a path that application/exposed closes, and leaves its answers as they are." example:"{reason: our status page is public}"`
+	RichText  []string         `yaml:"rich_text" doc:"Fields that hold HTML: form and multipart fields by name, JSON values by their path such as post.body or items[].text. What could run is taken out of them before the backend sees it." example:"[body]"`
+	Markup    Bypass           `yaml:"markup" doc:"Lets inputs be markup in the path's answers." example:"{reason: shows what is typed in a sandboxed frame}"`
+	Serialise bool             `yaml:"serialise" default:"false" doc:"Has the path's requests alone at the backend, one after the other, so that the statements of an SQL account with background: none are known to be theirs. Every other request waits meanwhile, up to 2 seconds: for rare and important ones."`
+	Body      string           `yaml:"body" enum:"pass" doc:"pass: the body goes to the backend byte by byte, unread by the gate. Needs a reason." example:"pass"`
+	Reason    gatehouse.Reason `yaml:"reason" doc:"Why body is passed unread; csrf.reason holds for both where this is not given." example:"the sender's signature covers the bytes"`
 }
 
 // RouteCSRF exempts a path from the cross-site check; it does not where Exempt

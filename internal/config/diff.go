@@ -23,6 +23,12 @@ func differences(old, new *Config, restart bool) []string {
 			switch {
 			case !whole:
 				compare(key, x, y)
+			case !f.restart && fixed(f.typ) && x.Len() == y.Len():
+				for i := range x.Len() {
+					compare(item(key, i), x.Index(i), y.Index(i))
+				}
+			case !f.restart && fixed(f.typ):
+				keys = append(keys, key)
 			case restart && !f.restart:
 			case !same(x, y):
 				keys = append(keys, key)
@@ -31,6 +37,20 @@ func differences(old, new *Config, restart bool) []string {
 	}
 	compare("", reflect.ValueOf(old).Elem(), reflect.ValueOf(new).Elem())
 	return keys
+}
+
+// fixed reports whether a list is of sections of which a running gate can't
+// change some keys, and so neither their number.
+func fixed(t reflect.Type) bool {
+	if t.Kind() != reflect.Slice || !isSection(t.Elem()) {
+		return false
+	}
+	for _, f := range fieldsOf(t.Elem()) {
+		if f.restart {
+			return true
+		}
+	}
+	return false
 }
 
 // same is reflect.DeepEqual, but an empty list is as good as none.

@@ -6,8 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
+	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/secret"
 	"github.com/gatehousehq/gatehouse/taint"
 )
@@ -26,6 +25,34 @@ type AccountLine struct {
 	Unknown     uint64 `json:"unknown"`
 	Denied      uint64 `json:"denied"`
 	Capped      uint64 `json:"capped"`
+	// Attributed is how well it was known whose the statements of an SQL gate's
+	// account are; nil for others.
+	Attributed *Attributed `json:"attributed,omitempty"`
+}
+
+// Attributed counts statements by how well it was known which request caused
+// them, since the gate started.
+type Attributed struct {
+	Exact     uint64 `json:"exact"`
+	Value     uint64 `json:"value"`
+	Alone     uint64 `json:"alone"`
+	Ambiguous uint64 `json:"ambiguous"`
+}
+
+// Total is how many there were.
+func (a Attributed) Total() uint64 { return a.Exact + a.Value + a.Alone + a.Ambiguous }
+
+// An SQLGateLine is one gate before a database.
+type SQLGateLine struct {
+	Name     string `json:"name"`
+	Listen   string `json:"listen"`
+	Database string `json:"database"`
+	Sessions int    `json:"sessions"`
+	// What follows counts since the gate started.
+	Accepted   uint64 `json:"accepted"`
+	Rejected   uint64 `json:"rejected"`
+	Statements uint64 `json:"statements"`
+	Refused    uint64 `json:"refused"`
 }
 
 // HitRate is the share of statements whose shape was known, from 0 to 1.
@@ -54,12 +81,48 @@ const (
 	maxShapeShown   = 2 << 10
 )
 
-func (t *templates) accounts() []AccountLine {
+func (t *templates) accounts(sqlAccounts *sqlJudge) []AccountLine {
 	var lines []AccountLine
 	for _, s := range t.guard.Stats() {
 		lines = append(lines, accountLine(s))
 	}
+	lines = sqlAccounts.merge(lines)
 	slices.SortFunc(lines, func(a, b AccountLine) int { return strings.Compare(a.Account, b.Account) })
+	return lines
+}
+
+// merge adds what is known of the accounts of SQL gates.
+func (j *sqlJudge) merge(lines []AccountLine) []AccountLine {
+	for _, a := range j.accounts {
+		i := slices.IndexFunc(lines, func(l AccountLine) bool { return l.Account == a.name })
+		if i < 0 {
+			i, lines = len(lines), append(lines, AccountLine{Account: a.name})
+		}
+		lines[i].Attributed = a.attributed()
+	}
+	return lines
+}
+
+func (a *sqlAccount) attributed() *Attributed {
+	return &Attributed{
+		Exact: a.by[exchange.Exact].Load(), Value: a.by[exchange.Value].Load(), Alone: a.by[exchange.Alone].Load(), Ambiguous: a.by[exchange.Ambiguous].Load(),
+	}
+}
+
+// lines tell of the SQL gates.
+func (s *sqlGates) lines() []SQLGateLine {
+	var lines []SQLGateLine
+	for _, one := range s.all {
+		stats := one.gate.Stats()
+		listen := one.config.Listen
+		if one.listener != nil {
+			listen = one.listener.Addr().String()
+		}
+		lines = append(lines, SQLGateLine{
+			Name: one.config.Name, Listen: listen, Database: one.database(), Sessions: stats.Sessions,
+			Accepted: stats.Accepted, Rejected: stats.Rejected, Statements: stats.Statements, Refused: stats.Refused,
+		})
+	}
 	return lines
 }
 
@@ -81,50 +144,4 @@ func (t *templates) quarantine() []SuspectLine {
 		lines = append(lines, SuspectLine(s))
 	}
 	return lines
-}
-
-// guardMetrics are the guard's counts, of all accounts together: an account's
-// name is no label, as nobody bounds how many a program has.
-type guardMetrics struct {
-	guard      *taint.Guard
-	statements *prometheus.Desc
-	gauges     [3]*prometheus.Desc // templates, old ones, in quarantine
-}
-
-func newGuardMetrics(g *taint.Guard) *guardMetrics {
-	return &guardMetrics{
-		guard:      g,
-		statements: prometheus.NewDesc("gatehouse_guard_statements_total", "Statements judged, by what data/guard made of them: known and unknown shapes together are all; denied are among both, and pass where the rung observes.", []string{"result"}, nil),
-		gauges: [3]*prometheus.Desc{
-			prometheus.NewDesc("gatehouse_guard_templates", "Shapes of statements that are known.", nil, nil),
-			prometheus.NewDesc("gatehouse_guard_templates_old", "Shapes kept from another version of the guard.", nil, nil),
-			prometheus.NewDesc("gatehouse_guard_quarantined", "Shapes that passed and are not learned.", nil, nil),
-		},
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (m *guardMetrics) Describe(to chan<- *prometheus.Desc) {
-	to <- m.statements
-	for _, d := range m.gauges {
-		to <- d
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (m *guardMetrics) Collect(to chan<- prometheus.Metric) {
-	var sum taint.Stats
-	for _, s := range m.guard.Stats() {
-		sum.Known, sum.Unknown, sum.Denied, sum.Capped = sum.Known+s.Known, sum.Unknown+s.Unknown, sum.Denied+s.Denied, sum.Capped+s.Capped
-		sum.Templates, sum.Old, sum.Quarantined = sum.Templates+s.Templates, sum.Old+s.Old, sum.Quarantined+s.Quarantined
-	}
-	for _, c := range []struct {
-		result string
-		n      uint64
-	}{{"known", sum.Known}, {"unknown", sum.Unknown}, {"denied", sum.Denied}, {"capped", sum.Capped}} {
-		to <- prometheus.MustNewConstMetric(m.statements, prometheus.CounterValue, float64(c.n), c.result)
-	}
-	for i, n := range []int{sum.Templates, sum.Old, sum.Quarantined} {
-		to <- prometheus.MustNewConstMetric(m.gauges[i], prometheus.GaugeValue, float64(n))
-	}
 }

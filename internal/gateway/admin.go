@@ -33,6 +33,8 @@ type Admin interface {
 	Reload(context.Context) error
 	// SuggestPolicy proposes a content security policy from what browsers reported.
 	SuggestPolicy(context.Context) (PolicySuggestion, error)
+	// SuggestSQL proposes what the accounts of SQL gates need.
+	SuggestSQL(context.Context, SQLQuery) ([]SQLSuggestion, error)
 	Close() error
 }
 

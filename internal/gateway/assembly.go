@@ -25,9 +25,10 @@ type assembly struct {
 	connection []activeRung
 	request    []requestStep
 	response   []responseStep
-	statement  statementStep
+	statement  statementSteps
 	allow      allowList
 	routes     []declaredRoute
+	serialise  pathSet
 	proxy      *proxy
 	timeouts   network.Timeouts
 	protocol   *protocol.Protocol // for connections
@@ -73,11 +74,14 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 		step.activeRung = active
 		a.response = append(a.response, step)
 	}
-	a.statement = g.statementStep(c)
 	var err error
+	a.statement, err = g.statementSteps(c)
+	errs = append(errs, err)
 	a.allow, err = compileAllow(c.Allow, g.allowUses, g.now())
 	errs = append(errs, err)
 	a.routes, err = declaredRoutes(c.Routes)
+	errs = append(errs, err)
+	a.serialise, err = pathsOf(c.Routes, func(r config.Route) bool { return r.Serialise })
 	errs = append(errs, err)
 	a.timeouts, err = timeoutsOf(c)
 	errs = append(errs, err)
@@ -201,11 +205,11 @@ func (a *assembly) route(method, path string) string {
 // pathSet is a set of patterns.
 type pathSet []input.Pattern
 
-// passPatterns are the paths whose bodies are passed unparsed.
-func passPatterns(routes []config.Route) (pathSet, error) {
+// pathsOf are the paths of the routes that are chosen.
+func pathsOf(routes []config.Route, chosen func(config.Route) bool) (pathSet, error) {
 	var set pathSet
 	for i, r := range routes {
-		if r.Body != "pass" {
+		if !chosen(r) {
 			continue
 		}
 		pattern, err := input.ParsePattern(r.Path)
@@ -280,6 +284,7 @@ func bypasses(c *config.Config) []Bypass {
 	if c.Network.Private.Reason.Given() {
 		add("the private listener asks for no token", c.Network.Private.Reason)
 	}
+	sqlBypasses(c, add)
 	for _, e := range c.Allow {
 		add(fmt.Sprintf("allow %s: %s %s %s", e.ID, e.Rung, e.Rule, e.Path), e.Reason)
 	}

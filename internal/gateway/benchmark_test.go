@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +9,9 @@ import (
 	"net/url"
 	"testing"
 
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/data/sqlgate"
+	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/taint"
 )
@@ -101,5 +105,61 @@ func BenchmarkJudge_Known(b *testing.B) {
 		if err := g.Judge(b.Context(), x, st); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkSQLJudge is what an SQL gate's judge takes for a statement that its
+// account is known to send, while requests with 64 inputs are in flight: whose
+// it is, the policy, the guard, and noting a row of its answer.
+func BenchmarkSQLJudge(b *testing.B) {
+	for _, requests := range []int{0, 1, 32} {
+		b.Run(fmt.Sprintf("%d requests", requests), func(b *testing.B) {
+			c := config.Default()
+			c.Upstream, c.Store.Durable = "http://127.0.0.1:1", "memory"
+			g, err := New(Options{Config: c})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer g.Close()
+			judge := &sqlJudge{gate: g, accounts: map[sqlgate.Account]*sqlAccount{}}
+			a := sqlgate.Account{Gate: "shop", User: "app", Background: true}
+			judge.accounts[a] = &sqlAccount{name: a.Name()}
+			st := sqlgate.Statement{SQL: "SELECT abalance FROM pgbench_accounts WHERE aid = 12345;"}
+			if r := judge.Judge(b.Context(), a, st); r.Verdict != gatehouse.Pass { // the application's own work: learned at once
+				b.Fatal("the first statement was refused")
+			}
+			parser, err := input.New(input.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			query := url.Values{}
+			for i := range 64 {
+				query.Set(fmt.Sprintf("field%d", i), fmt.Sprintf("input %02d of somebody, it's ordinary text;", i))
+			}
+			for range requests {
+				x, err := g.exchanges.Begin()
+				if err != nil {
+					b.Fatal(err)
+				}
+				r := httptest.NewRequest("GET", "/report?"+query.Encode(), nil)
+				if x.Inputs, err = parser.ParseHead(r); err != nil {
+					b.Fatal(err)
+				}
+				g.backend.Enter(b.Context(), x, false)
+				defer g.backend.Leave(x, true)
+			}
+			columns, row := []sqlgate.Column{{Label: "abalance", Table: "public.pgbench_accounts", Name: "abalance"}}, [][]byte{[]byte("-1234567")}
+			b.ReportAllocs()
+			for b.Loop() {
+				r := judge.Judge(b.Context(), a, st)
+				if r.Verdict != gatehouse.Pass {
+					b.Fatal("refused")
+				}
+				if judge.Watching() {
+					judge.Row(r.By, columns, row)
+				}
+				judge.Ended(b.Context(), a, r, sqlgate.Outcome{Verb: "SELECT", Rows: 1})
+			}
+		})
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/gatehousehq/gatehouse/application/protocol"
@@ -39,6 +41,30 @@ func (t *transit) watchBody(timeouts network.Timeouts) {
 	}
 	t.body = &watchedBody{Body: network.SlowBody(t.r.Body, http.NewResponseController(t.w), timeouts), transit: t}
 	t.r.Body = t.body
+}
+
+// readBodies are the beginnings of media types of bodies whose inputs are read.
+var readBodies = []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}
+
+// bringsMore reports whether the request brings, or will bring, more than its
+// inputs: a body that was not read whole, an upgrade.
+func (t *transit) bringsMore() bool {
+	if t.r.Header.Get("Upgrade") != "" {
+		return true
+	}
+	if t.body == nil || t.r.ContentLength == 0 {
+		return false
+	}
+	in := t.x.Inputs
+	if in == nil || in.Err() != nil || len(in.Body()) == 0 && !in.Streamed() {
+		return true
+	}
+	types := t.r.Header.Values("Content-Type")
+	media := ""
+	if len(types) == 1 {
+		media = strings.ToLower(types[0])
+	}
+	return !slices.ContainsFunc(readBodies, func(known string) bool { return strings.HasPrefix(media, known) })
 }
 
 // bodyStatus is what to tell a client that failed to send its body; zero where

@@ -154,6 +154,7 @@ type answerBody struct {
 	source   io.Reader    // decoded
 	decoder  io.Closer    // nil where it is not encoded
 	known    bool         // its length
+	length   int64        // of the original; not positive where it is not known
 	held     []byte
 	reader   *pausingReader
 	paused   bool // before its end, and before its beginning was whole
@@ -161,7 +162,7 @@ type answerBody struct {
 }
 
 func newAnswerBody(res *http.Response) (*answerBody, error) {
-	b := &answerBody{original: res.Body, source: res.Body, known: res.ContentLength > 0}
+	b := &answerBody{original: res.Body, source: res.Body, known: res.ContentLength > 0, length: res.ContentLength}
 	coding := strings.Join(res.Header.Values("Content-Encoding"), ",")
 	if coding == "" || strings.EqualFold(coding, "identity") {
 		return b, nil
@@ -184,7 +185,11 @@ type readCloser struct {
 
 // hold reads the beginning: up to heldAnswer bytes, or what came before a pause.
 func (b *answerBody) hold() (first []byte, final bool) {
-	b.held = make([]byte, 0, 4<<10)
+	size := int64(4 << 10)
+	if b.known && !b.encoded {
+		size = min(b.length, heldAnswer) + 1 // its end is read into the last byte
+	}
+	b.held = make([]byte, 0, size)
 	source := b.source
 	if !b.known && !b.encoded {
 		b.reader = newPausingReader(b.source)

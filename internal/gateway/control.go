@@ -40,6 +40,7 @@ func (g *Gate) controlHandler() http.Handler {
 	mux.Handle("POST /unban", call(func(ctx context.Context, p netip.Prefix) (struct{}, error) { return struct{}{}, a.Unban(ctx, p) }))
 	mux.Handle("POST /reload", call(func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, a.Reload(ctx) }))
 	mux.Handle("POST /suggest-policy", call(func(ctx context.Context, _ struct{}) (PolicySuggestion, error) { return a.SuggestPolicy(ctx) }))
+	mux.Handle("POST /suggest-sql", call(a.SuggestSQL))
 	mux.HandleFunc("POST /follow", func(w http.ResponseWriter, r *http.Request) {
 		rc, enc := http.NewResponseController(w), json.NewEncoder(w)
 		_ = rc.Flush() // the head; the first event's write tells a failure

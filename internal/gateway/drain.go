@@ -24,6 +24,7 @@ func (g *Gate) drain(services []service, end func()) {
 		g.logger.Warn("requests were still under way when the time to drain was over", "requests", g.exchanges.Len())
 	}
 	end()
+	g.shutdownSQL(ctx) // now that no request needs its database any longer
 	last, cancelLast := context.WithTimeout(context.Background(), lastWords)
 	defer cancelLast()
 	g.emptied(last)

@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"fmt"
+	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse/internal/config"
@@ -17,7 +19,7 @@ type Fact struct {
 }
 
 // databasePorts are where databases listen when nobody says otherwise: the
-// gate does not know yet which of them the backend uses.
+// gate does not know which of them the backend uses beside those of SQL gates.
 var databasePorts = []struct {
 	port int
 	name string
@@ -33,6 +35,17 @@ func Facts(c *config.Config) []Fact {
 	if u, err := url.Parse(c.Upstream); err == nil && u.Scheme != "unix" {
 		facts = append(facts, reachable("the backend", hostPort(u)))
 	}
+	known := make(map[int]bool)
+	for _, g := range c.Data.SQL {
+		d, err := config.ParseDatabase(g.Upstream)
+		if err != nil || d.Unix() {
+			continue
+		}
+		facts = append(facts, reachable("the database of SQL gate "+g.Name, net.JoinHostPort(d.Host, d.Port)))
+		if port, err := strconv.Atoi(d.Port); err == nil && d.Loopback() {
+			known[port] = true
+		}
+	}
 	sockets, err := network.Listening()
 	if err != nil {
 		return append(facts, Fact{Words: "which databases listen beyond loopback can't be told: " + err.Error()})
@@ -42,7 +55,7 @@ func Facts(c *config.Config) []Fact {
 		listens[s.Addr.Port()] = true
 	}
 	for _, d := range databasePorts {
-		if listens[uint16(d.port)] {
+		if listens[uint16(d.port)] && !known[d.port] {
 			facts = append(facts, reachable(d.name, fmt.Sprintf("127.0.0.1:%d", d.port)))
 		}
 	}

@@ -34,6 +34,10 @@ type Options struct {
 	// State is the folder that keeps what must survive a restart. It is made
 	// with mode 0700 where it does not exist. Empty keeps nothing on disk.
 	State string
+	// Database is a postgres:// URL: the gate makes an SQL gate before it, on
+	// this machine alone, and an account to use in its place: see
+	// [Gate.Database]. Empty: only those of the configuration.
+	Database string
 	// Observe refuses nothing, whatever the modes say.
 	Observe bool
 	// Version is told in events and by `gatehouse version`.
@@ -64,7 +68,8 @@ type Gate struct {
 	allowUses *allowUses
 	guard     *guard.Protection
 	templates *templates
-	inFlight  inFlight
+	backend   *exchange.Backend
+	sql       sqlGates
 	hits      map[string]*hits
 	started   time.Time
 	first     time.Time // when the site was first served from this state
@@ -98,7 +103,7 @@ func New(o Options) (*Gate, error) {
 	if err := g.open(o); err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
-	asm, err := g.assemble(o.Config)
+	asm, err := g.assemble(g.options.Config)
 	if err != nil {
 		return nil, errors.Join(err, g.Close())
 	}
@@ -129,6 +134,9 @@ func (g *Gate) open(o Options) error {
 	if g.exchanges, err = exchange.NewTable(exchange.Options{Now: o.Now}); err != nil {
 		return err
 	}
+	if g.backend, err = exchange.NewBackend(exchange.BackendOptions{Table: g.exchanges, Now: o.Now}); err != nil {
+		return err
+	}
 	if g.network, err = network.New(network.Options{Lists: lists(o.Config), Store: g.store, Recorder: g.events, Now: o.Now}); err != nil {
 		return err
 	}
@@ -141,9 +149,17 @@ func (g *Gate) open(o Options) error {
 	if err = g.openPolicy(ctx); err != nil {
 		return err
 	}
+	if g.tls, err = g.openTLS(o.Config); err != nil {
+		return err
+	}
+	if g.options.Config, err = g.withDatabase(ctx, o.Config); err != nil {
+		return err
+	}
+	if err = g.openSQL(g.options.Config); err != nil {
+		return err
+	}
 	g.metrics = newMetrics(g)
-	g.tls, err = g.openTLS(o.Config)
-	return err
+	return nil
 }
 
 // openStore opens the records: STATE/gatehouse.db, or memory.
@@ -210,6 +226,10 @@ func (g *Gate) Reload(c *config.Config) error {
 	g.reload.Lock()
 	defer g.reload.Unlock()
 	old := g.current.Load()
+	c, err := g.withDatabase(context.Background(), c)
+	if err != nil {
+		return g.reloaded(old.config, err)
+	}
 	keys := config.Diff(old.config, c)
 	if len(keys) > 0 {
 		err := fmt.Errorf("%s can't be changed while the gate runs: restart it", strings.Join(keys, ", "))
@@ -262,6 +282,9 @@ func (g *Gate) Close() error {
 	}
 	if g.templates != nil {
 		errs = append(errs, g.templates.save(ctx, g.store))
+	}
+	if g.sql.judge != nil {
+		errs = append(errs, g.sql.judge.saveSeen(ctx))
 	}
 	if g.events != nil {
 		errs = append(errs, g.events.Close(ctx))

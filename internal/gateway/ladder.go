@@ -15,6 +15,8 @@ import (
 	"github.com/gatehousehq/gatehouse/application/protocol"
 	"github.com/gatehousehq/gatehouse/application/sanitize"
 	"github.com/gatehousehq/gatehouse/data/guard"
+	"github.com/gatehousehq/gatehouse/data/policy"
+	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/taint"
@@ -227,6 +229,20 @@ func responseRungs() []responseRung {
 // outlives an assembly: see statement.go.
 func statementRungs() []rung {
 	return []rung{
+		{
+			name:  sqlgate.Rung,
+			stops: "who may not sign in to an SQL gate (in any mode), and what is no statement: calls of functions by number, text in which a quotation mark may be half of a letter",
+			why:   "first of the statement's: the others go by the account",
+			event: events.AuthzFail,
+		},
+		{
+			name:  policy.Rung,
+			stops: "what an account may not do, whoever caused it: definitions, programs and files of the database's server, other tables, more rows than it needs",
+			why:   "before the guard, which it needs no inputs for; where an input speaks against the same statement, the guard's word is told, as it is an attack",
+			rules: map[string]gatehouse.Mode{policy.RuleNoWhere: gatehouse.Observe, policy.RuleReturned: gatehouse.Observe, policy.RuleAffected: gatehouse.Observe},
+			apart: []string{policy.RuleAffected, policy.RuleNoWhere, policy.RuleReturned},
+			event: events.AuthzFail,
+		},
 		{
 			name:  guard.Rung,
 			stops: "SQL injection: an input may become a value of a statement, never structure",

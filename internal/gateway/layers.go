@@ -26,6 +26,8 @@ type Layers struct {
 	Rungs        []RungLine  `json:"rungs"`
 	Bypasses     []Bypass    `json:"bypasses,omitempty"`
 	Allow        []AllowLine `json:"allow,omitempty"`
+	// SQL are the gates before databases.
+	SQL []SQLGateLine `json:"sql,omitempty"`
 	// Accounts are the database accounts whose statements data/guard judged, or
 	// knows templates of.
 	Accounts []AccountLine `json:"accounts,omitempty"`
@@ -83,7 +85,8 @@ func (g *Gate) Layers(context.Context) (Layers, error) {
 	for _, e := range asm.allow {
 		l.Allow = append(l.Allow, e.line(now))
 	}
-	l.Accounts, l.Quarantine = g.templates.accounts(), g.templates.quarantine()
+	l.Accounts, l.Quarantine = g.templates.accounts(g.sql.judge), g.templates.quarantine()
+	l.SQL = g.sql.lines()
 	return l, nil
 }
 
@@ -160,6 +163,29 @@ func Enforces(name string, mode gatehouse.Mode, rule string) bool {
 	return active.modeOf(rule) == gatehouse.Enforce
 }
 
+// withPlaceholders are the gates with something in place of secrets and files that
+// are not on this machine: nobody signs in to what is only described.
+func withPlaceholders(gates []config.SQLGate) []config.SQLGate {
+	all := slices.Clone(gates)
+	for i := range all {
+		g := &all[i]
+		g.Clients, g.TLS = slices.Clone(g.Clients), config.SQLTLS{}
+		if d, err := config.ParseDatabase(g.Upstream); err == nil {
+			d.RootFile = ""
+			g.Upstream = d.URL()
+		} else {
+			g.Upstream = "postgres://127.0.0.1/none"
+		}
+		for j := range g.Clients {
+			g.Clients[j].Password = "described"
+		}
+		if g.UpstreamUser == "" {
+			g.UpstreamUser = "described"
+		}
+	}
+	return all
+}
+
 // Describe tells the ladder of a configuration that no gate runs.
 func Describe(ctx context.Context, c *config.Config) (Layers, error) {
 	memoryOnly := *c
@@ -167,6 +193,7 @@ func Describe(ctx context.Context, c *config.Config) (Layers, error) {
 	if memoryOnly.Upstream == "" {
 		memoryOnly.Upstream = "http://127.0.0.1:3000" // not told: only the ladder is asked for
 	}
+	memoryOnly.Data.SQL = withPlaceholders(c.Data.SQL)
 	g, err := New(Options{Config: &memoryOnly})
 	if err != nil {
 		return Layers{}, err

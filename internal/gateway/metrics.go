@@ -61,7 +61,7 @@ func newMetrics(g *Gate) *metrics {
 		gauge("gatehouse_connections_open", "Client connections.", func() float64 { return float64(g.network.Stats().Open) }),
 		gauge("gatehouse_bans", "Bans in force.", func() float64 { return float64(g.network.Stats().Bans) }),
 		gauge("gatehouse_connections_refused", "Connections refused by address since the start.", func() float64 { return float64(g.network.Stats().Refused) }),
-		newGuardMetrics(g.templates.guard),
+		newGuardMetrics(g.templates.guard), newSQLMetrics(&g.sql),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m

@@ -209,6 +209,34 @@ func TestProxy_Continue_IsAskedOfTheBackend(t *testing.T) {
 	}
 }
 
+// TestProxy_Continue_IsSaidOnce: of a backend that says it unasked, or again.
+func TestProxy_Continue_IsSaidOnce(t *testing.T) {
+	g := gateTo(t, rawBackend(t, func(c net.Conn, r *http.Request) {
+		io.WriteString(c, strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 3))
+		n, _ := io.Copy(io.Discard, r.Body)
+		fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\n%d", n)
+	}))
+	for _, http2 := range []bool{false, true} {
+		for _, contentType := range []string{"application/octet-stream", "application/json"} {
+			for expect, want := range map[string]int{"": 0, "Expect: 100-continue": 1} {
+				seen := 0
+				r := g.request("PUT", "/", strings.NewReader("{}"), "Content-Type: "+contentType)
+				if expect != "" {
+					r.Header.Set("Expect", "100-continue")
+				}
+				r = r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+					Got1xxResponse: func(int, textproto.MIMEHeader) error { seen++; return nil },
+				}))
+				g.client = g.newClient(http2)
+				g.client.Transport.(*http.Transport).ExpectContinueTimeout = patience
+				if a := g.do(r); a.StatusCode != 200 || a.text != "2" || seen != want {
+					t.Errorf("http2=%v, %s, %q: %s %q, 100 seen %d times, want %d", http2, contentType, expect, a.Status, a.text, seen, want)
+				}
+			}
+		}
+	}
+}
+
 func TestProxy_EarlyHints_PassAndCostTheAnswerNothing(t *testing.T) {
 	g := newGate(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Link", "</style.css>; rel=preload")

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"net/http"
 
+	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/taint"
 	"github.com/gatehousehq/gatehouse/taint/sqldriver"
@@ -28,3 +29,8 @@ func (g *Gate) Around(program http.Handler) (http.Handler, error) {
 func (g *Gate) BetweenSQLite(database driver.Connector, account string) (driver.Connector, error) {
 	return sqldriver.New(sqldriver.Options{Connector: database, Account: account, Lexer: taint.Lexer{Dialect: taint.SQLite}, Judge: g})
 }
+
+// BetweenPostgreSQL is for a program that makes the SQL gate of its PostgreSQL
+// itself (pgwire.New): it gives who judges its statements, and who wants what it
+// reads.
+func (g *Gate) BetweenPostgreSQL() (sqlgate.Judge, sqlgate.Rows) { return g.sql.judge, g.sql.judge }

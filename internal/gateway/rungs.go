@@ -61,7 +61,7 @@ func inputRung(c *config.Config, g *Gate) (requestCheck, error) {
 	if err != nil {
 		return nil, err
 	}
-	pass, err := passPatterns(c.Routes)
+	pass, err := pathsOf(c.Routes, func(r config.Route) bool { return r.Body == "pass" })
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/protocol"
+	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
@@ -39,11 +41,12 @@ func (g *Gate) Run(ctx context.Context, ready func(addresses []string)) error {
 	if err != nil {
 		return err
 	}
+	g.lookAtDatabases(ctx)
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	requests, end := context.WithCancel(inner)
 	defer end()
-	failed := make(chan error, len(services)+2)
+	failed := make(chan error, len(services)+len(g.sql.all)+2)
 	work := []func() error{
 		func() error { return g.tls.Run(inner) },
 		func() error { g.keepHouse(inner); return nil },
@@ -59,6 +62,9 @@ func (g *Gate) Run(ctx context.Context, ready func(addresses []string)) error {
 			}
 			return fmt.Errorf("%s: %w", s.name, err)
 		})
+	}
+	for _, s := range g.sql.all {
+		work = append(work, s.serve)
 	}
 	for _, w := range work {
 		go func() { failed <- w() }()
@@ -133,7 +139,7 @@ func (g *Gate) listen(ctx context.Context, c *config.Config) (services []service
 		}
 		services = append(services, service{"control socket", l, g.controlServer(timeouts), true})
 	}
-	return services, nil
+	return services, g.listenSQL(ctx)
 }
 
 // describe is a listener's address as people type it.
@@ -221,11 +227,19 @@ func (g *Gate) keepHouse(ctx context.Context) {
 		if _, err := g.store.Sweep(ctx); err != nil && ctx.Err() == nil {
 			g.logger.Error("expired records could not be removed", "error", err)
 		}
+		g.backend.Forget()
+		if g.backend.Cut() {
+			g.record(ctx, events.GuardCapped(events.About{}, gatehouse.Decision{Rung: guard.Rung}, "", events.Statement{}))
+		}
+		g.lookAtDatabases(ctx)
 		if err := g.allowUses.save(ctx, g.store); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving counts", "error", err)
 		}
 		if err := g.savePolicy(ctx); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving policy reports", "error", err)
+		}
+		if err := g.sql.judge.saveSeen(ctx); err != nil && ctx.Err() == nil {
+			g.logger.Error("saving what accounts did", "error", err)
 		}
 		if err := g.templates.save(ctx, g.store); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving templates", "error", err)

@@ -4,90 +4,168 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/data/guard"
+	"github.com/gatehousehq/gatehouse/data/policy"
+	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/taint"
 )
 
-// A statementStep is data/guard as configured.
-type statementStep struct {
-	activeRung
-	modes guard.Modes
+// This file has what becomes of a statement, whichever way it comes: through
+// taint/sqldriver, from a program in the gate's own process, or through an SQL
+// gate (sqlgate.go).
+
+// statementSteps are the statement rungs as configured.
+type statementSteps struct {
+	account, policy, guard activeRung
+	modes                  guard.Modes
+	rules                  *policy.Policy
 }
 
-func (g *Gate) statementStep(c *config.Config) statementStep {
-	s := statementStep{activeRung: g.activate(statementRungs()[0], c)}
-	s.modes = guard.Modes{Unknown: s.modeOf(taint.RuleUnknown), Password: s.modeOf(guard.RulePassword)}
+func (g *Gate) statementSteps(c *config.Config) (s statementSteps, err error) {
+	for _, r := range statementRungs() {
+		switch active := g.activate(r, c); r.name {
+		case sqlgate.Rung:
+			s.account = active
+		case policy.Rung:
+			s.policy = active
+		case guard.Rung:
+			s.guard = active
+		}
+	}
+	s.modes = guard.Modes{Unknown: s.guard.modeOf(taint.RuleUnknown), Password: s.guard.modeOf(guard.RulePassword)}
 	if g.observe {
 		s.modes.Unknown = max(s.modes.Unknown, gatehouse.Observe)
 		s.modes.Password = max(s.modes.Password, gatehouse.Observe)
 	}
-	return s
+	s.rules, err = policyOf(c)
+	return s, err
 }
 
 // Judge judges a statement before it reaches the database, as taint/sqldriver
-// asks for it: an error refuses. x is the exchange that caused it, nil for the
-// application's own work. Where a statement is refused the client of x is
-// refused too, in place of the backend's answer.
+// asks for it: an error refuses. x is the exchange that caused it, nil for what
+// no request is known to have caused.
 func (g *Gate) Judge(ctx context.Context, x *exchange.Exchange, st taint.Statement) error {
-	asm := g.current.Load()
-	step := &asm.statement
-	if step.mode == gatehouse.Off {
-		return nil
+	c := statementCase{gate: g, ctx: ctx, asm: g.current.Load(), st: st}
+	if x != nil {
+		c.by = exchange.Attribution{Exchange: x, How: exchange.Exact}
 	}
-	j := g.checkStatement(ctx, asm, x, st)
-	if j.Quiet() {
-		return nil
-	}
-	s := g.statementSubject(ctx, asm, x)
-	if j.Decision.Verdict != gatehouse.Pass {
-		s.observed = j.Foreign
-		d, ok := s.settle(&step.activeRung, j.Decision, j.Event)
-		if !ok {
-			g.refuseStatement(ctx, x, d, j.Attack())
-			return &refusedError{d}
-		}
-	}
-	if err := g.guard.Passed(context.WithoutCancel(ctx), x, s.about, s.route, j); err != nil {
-		g.logger.Error("a finding could not be recorded", "error", err)
+	if d, ok := c.guarded(); !ok {
+		return &refusedError{d}
 	}
 	return nil
 }
 
-// checkStatement runs the check; one that panics denies.
-func (g *Gate) checkStatement(ctx context.Context, asm *assembly, x *exchange.Exchange, st taint.Statement) (j guard.Judgement) {
-	defer func() {
-		if p := recover(); p != nil {
-			j = guard.Judgement{Decision: g.statementSubject(ctx, asm, x).crashed(&asm.statement.activeRung, p)}
-		}
-	}()
-	return g.guard.Check(x, st, asm.statement.modes)
+// A statementCase is one statement before its rungs.
+type statementCase struct {
+	gate *Gate
+	ctx  context.Context
+	asm  *assembly
+	by   exchange.Attribution
+	st   taint.Statement
+	// judgement is data/guard's, where the rung is not off.
+	judgement guard.Judgement
+	// answers is whose request is refused with the statement, once it is.
+	answers *exchange.Exchange
 }
 
-// refuseStatement refuses the exchange, and counts an attack against its client,
+// guarded passes data/guard alone.
+func (c *statementCase) guarded() (gatehouse.Decision, bool) {
+	if c.asm.statement.guard.mode == gatehouse.Off {
+		return gatehouse.Passed(), true
+	}
+	c.checkGuard()
+	d, ok := c.settleGuard()
+	if ok {
+		c.passed()
+	}
+	return d, ok
+}
+
+// settleGuard makes of data/guard's judgement what happens.
+func (c *statementCase) settleGuard() (gatehouse.Decision, bool) {
+	j := &c.judgement
+	if j.Decision.Verdict == gatehouse.Pass {
+		return j.Decision, true
+	}
+	x := c.answering()
+	s := c.subject(x)
+	s.observed = j.Foreign
+	d, ok := s.settle(&c.asm.statement.guard, j.Decision, j.Event)
+	if !ok {
+		likely := c.by.Proven() == nil && j.Evidence().Backward
+		c.refuse(x, d, j.Attack() && !likely)
+	}
+	return d, ok
+}
+
+// passed tells data/guard that the statement goes on.
+func (c *statementCase) passed() {
+	if c.judgement.Quiet() {
+		return
+	}
+	s := c.subject(c.answering())
+	if err := c.gate.guard.Passed(context.WithoutCancel(c.ctx), s.about, s.route, c.judgement); err != nil {
+		c.gate.logger.Error("a finding could not be recorded", "error", err)
+	}
+}
+
+// checkGuard runs the check; one that panics denies.
+func (c *statementCase) checkGuard() {
+	defer func() {
+		if p := recover(); p != nil {
+			c.judgement = guard.Judgement{Decision: c.subject(c.by.Proven()).crashed(&c.asm.statement.guard, p)}
+		}
+	}()
+	c.judgement = c.gate.guard.Check(c.by, c.st, c.asm.statement.modes)
+}
+
+// answering is the exchange whose request a statement is told to be of, and
+// which is refused with it; nil where that would be a guess. Where a value said
+// whose it is, the input that speaks against it must be the same one's. Where
+// nothing did, it is who alone has sent that input: it is nobody else's doing.
+func (c *statementCase) answering() *exchange.Exchange {
+	x, e := c.by.Proven(), c.judgement.Evidence()
+	switch {
+	case c.by.How == exchange.Exact, e == taint.Evidence{}:
+		return x
+	case x != nil && e.Exchange == x.ID:
+		return x
+	case x != nil:
+		return nil // the two contradict
+	case c.by.How == exchange.Alone && e.Exchange == c.by.Exchange.ID && e.Place.Kind != gatehouse.Row:
+		return c.by.Exchange
+	}
+	return c.gate.backend.Blame(e)
+}
+
+// subject is what events say of the statement, and what entries match.
+func (c *statementCase) subject(x *exchange.Exchange) subject {
+	s := subject{gate: c.gate, asm: c.asm, ctx: c.ctx, route: config.Background}
+	if x != nil {
+		s.about = aboutOf(x)
+		s.route, s.method, s.path = x.Route, x.Method, x.Path
+	}
+	return s
+}
+
+// refuse refuses the exchange's request, and counts an attack against its client,
 // once, however often the backend tries.
-func (g *Gate) refuseStatement(ctx context.Context, x *exchange.Exchange, d gatehouse.Decision, attack bool) {
+func (c *statementCase) refuse(x *exchange.Exchange, d gatehouse.Decision, attack bool) {
+	c.answers = x
 	if x == nil {
 		return
 	}
 	_, before := x.Refusal()
 	x.Refuse(d)
 	if attack && !before {
-		g.network.Strike(context.WithoutCancel(ctx), x.Client, 1, "SQL injection")
+		c.gate.network.Strike(context.WithoutCancel(c.ctx), x.Client, 1, "SQL injection")
 	}
-}
-
-func (g *Gate) statementSubject(ctx context.Context, asm *assembly, x *exchange.Exchange) subject {
-	s := subject{gate: g, asm: asm, ctx: ctx, route: config.Background}
-	if x != nil {
-		s.about = aboutOf(x)
-		s.route, s.method, s.path = x.Route, x.Method, x.Path
-	}
-	return s
 }
 
 // aboutOf is what events say of an exchange.
@@ -97,6 +175,50 @@ func aboutOf(x *exchange.Exchange) events.About {
 		a.Client = x.Client.String()
 	}
 	return a
+}
+
+// watchEnd notes when the backend has sent all of its answer. A connection that
+// was upgraded ends without that being known.
+func (t *transit) watchEnd(res *http.Response) {
+	switch {
+	case res.StatusCode == http.StatusSwitchingProtocols:
+	case res.Body == nil || res.Body == http.NoBody:
+		t.whole = true
+	default:
+		res.Body = &endedAnswer{res.Body, t}
+	}
+}
+
+// What is left of an answer that the gate refused is read up to so much, for so
+// long: it is the backend's words about the refusal, and short.
+const (
+	restMost = 64 << 10
+	restFor  = 250 * time.Millisecond
+)
+
+type endedAnswer struct {
+	io.ReadCloser
+	transit *transit
+}
+
+// Close reads what nobody read, within bounds: a backend that has said all is
+// known to be done with the request. Otherwise one refused statement would
+// leave it open for exchange.Unfinished whose every other statement is.
+func (a *endedAnswer) Close() error {
+	if !a.transit.whole && a.transit.r.Context().Err() == nil {
+		late := time.AfterFunc(restFor, func() { _ = a.ReadCloser.Close() }) // ends the read below
+		_, _ = io.CopyN(io.Discard, a, restMost)                             // Read notes its end
+		late.Stop()
+	}
+	return a.ReadCloser.Close()
+}
+
+func (a *endedAnswer) Read(p []byte) (int, error) {
+	n, err := a.ReadCloser.Read(p)
+	if err == io.EOF {
+		a.transit.whole = true
+	}
+	return n, err
 }
 
 // watchAnswer has the answer's body cut where a statement is refused after its

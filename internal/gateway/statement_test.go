@@ -316,17 +316,35 @@ func TestStatement_AnswerThatHasBegun_IsCut(t *testing.T) {
 }
 
 func TestStatement_WithoutAContext_IsHeldToTheInputsOfAllRequests(t *testing.T) {
-	j := newJudged(t)
+	j := newJudged(t, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	if a := j.items("/careless", "lamp"); a.StatusCode != http.StatusOK {
 		t.Fatalf("an ordinary request: %s", a.Status)
 	}
 	a := j.items("/careless", injection)
-	// The gate does not know whose statement it was: the backend answers.
+	id := a.Header.Get(RequestIDHeader)
+	// Nobody else has sent that input: it is nobody else's statement.
+	if told := j.told(id); a.StatusCode != http.StatusForbidden || len(told) != 1 || told[0].Name != "malicious_sqli" || told[0].Detail["from"] != "" {
+		t.Fatalf("got %s %q, told %+v", a.Status, a.text, told)
+	}
+
+	// Two clients have: which of them it was is a guess, and the backend answers.
+	other := make(chan struct{})
+	go func() {
+		defer close(other)
+		if res, err := j.client.Do(j.request(http.MethodGet, "/stream?name="+url.QueryEscape(injection), nil, "X-Forwarded-For: 203.0.113.5")); err == nil {
+			_, _ = io.ReadAll(res.Body)
+			_ = res.Body.Close()
+		}
+	}()
+	eventually(t, "the other request", func() bool { return j.exchanges.Len() == 1 })
+	a = j.items("/careless", injection)
 	if a.StatusCode != http.StatusInternalServerError || strings.Contains(a.text, "secret") {
 		t.Fatalf("got %s %q", a.Status, a.text)
 	}
-	found := j.found(EventFilter{Outcome: gatehouse.Refused}, "malicious_sqli")
-	if len(found) != 1 || found[0].Request != "" || found[0].Detail["from"] != a.Header.Get(RequestIDHeader) {
+	close(j.begun)
+	<-other
+	found := slices.DeleteFunc(j.found(EventFilter{Outcome: gatehouse.Refused}, "malicious_sqli"), func(e gatehouse.Event) bool { return e.Request != "" })
+	if len(found) != 1 || found[0].Detail["from"] == "" {
 		t.Errorf("told %+v", found)
 	}
 }

@@ -56,7 +56,9 @@ func (g *Gate) openGuard(ctx context.Context) error {
 		return err
 	}
 	g.templates = t
-	g.guard, err = guard.New(guard.Options{Guard: t.guard, Recorder: g.events, Inputs: g.inFlight.candidates, Now: g.now})
+	g.guard, err = guard.New(guard.Options{
+		Guard: t.guard, Recorder: g.events, Inputs: g.backend.Candidates, InFlight: g.backend.Exchanges, Now: g.now,
+	})
 	return err
 }
 

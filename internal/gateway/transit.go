@@ -35,6 +35,8 @@ type transit struct {
 	out    *http.Request // what the backend gets; nil before the proxy
 	// late is the refusal met while the body was already on its way.
 	late atomic.Pointer[gatehouse.Decision]
+	// whole is set once the backend has sent all of its answer.
+	whole bool
 }
 
 type (
@@ -73,8 +75,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.own()
 		return
 	}
-	g.inFlight.add(x)
-	defer g.inFlight.remove(x)
+	x.Unread = t.bringsMore()
+	g.backend.Enter(t.r.Context(), x, asm.serialise.match(x.Path))
+	defer func() { g.backend.Leave(x, t.whole) }()
 	asm.proxy.serve(t)
 }
 
@@ -191,8 +194,13 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // WriteHeader sends the head. ReverseProxy sends a backend's informational
 // answers by it, which no response rung has seen, and empties the header after.
+// A backend's 100 Continue is not sent: it has the transport read the body, and
+// the first read has net/http send one. Which of the two came first was a
+// matter of luck, and where the read did, the client saw both.
 func (a *answer) WriteHeader(status int) {
 	switch {
+	case status == http.StatusContinue:
+		return
 	case status < 200 && status != http.StatusSwitchingProtocols:
 		cleanAnswer(a.Header())
 	case a.status == 0:

@@ -96,7 +96,12 @@ type Gate struct {
 // of its own. When the test ends it must stop by itself with exit code 0.
 func StartGate(t testing.TB, upstream string, args ...string) *Gate {
 	t.Helper()
-	state := filepath.Join(t.TempDir(), "state")
+	return StartGateOn(t, filepath.Join(t.TempDir(), "state"), upstream, args...)
+}
+
+// StartGateOn is [StartGate] on a state that may be of a gate before it.
+func StartGateOn(t testing.TB, state, upstream string, args ...string) *Gate {
+	t.Helper()
 	args = append([]string{"run", "--upstream", upstream, "--state", state, "--listen", "127.0.0.1:0"}, args...)
 	g := &Gate{Program: Start(t, Command(t, args...)), State: state}
 	t.Cleanup(func() { // before the cleanup of Start
@@ -107,7 +112,7 @@ func StartGate(t testing.TB, upstream string, args ...string) *Gate {
 			t.Errorf("the gate said:\n%s", said)
 		}
 	})
-	address := regexp.MustCompile(`(?m)^gatehouse: (https://localhost:\d+) `)
+	address := regexp.MustCompile(`(?m)^gatehouse: (https://localhost:\d+)[, ]`)
 	g.Origin = g.WaitFor(t, "address", 20*time.Second, func(said string) string {
 		if found := address.FindStringSubmatch(said); found != nil {
 			return found[1]
@@ -170,6 +175,16 @@ func (g *Gate) Events(t testing.TB) []gatehouse.Event {
 		found = append(found, e)
 	}
 	return found
+}
+
+// Explain is what `gatehouse explain` says of an event, or why it says nothing.
+func (g *Gate) Explain(t testing.TB, id string) string {
+	t.Helper()
+	said, err := Command(t, "explain", id, "--state", g.State).CombinedOutput()
+	if err != nil {
+		return fmt.Sprintf("gatehouse explain %s: %v: %s", id, err, said)
+	}
+	return string(said)
 }
 
 // WantQuiet fails the test if a rung objected to anything, be it by a refusal or

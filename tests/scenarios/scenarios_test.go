@@ -11,6 +11,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -22,12 +23,13 @@ import (
 	"github.com/gatehousehq/gatehouse/internal/cli"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/internal/gateway"
+	"github.com/gatehousehq/gatehouse/internal/throwaway"
 )
 
 var update = flag.Bool("update", false, "write the golden files and what scripts compare with")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gatehouse": gatehouse, "shopkeeper": shopkeeper, "bureau": office})
+	testscript.Main(m, map[string]func(){"gatehouse": gatehouse, "shopkeeper": shopkeeper, "bureau": office, "clerk": clerk})
 }
 
 // gatehouse is cmd/gatehouse.
@@ -54,6 +56,7 @@ func TestScenarios(t *testing.T) {
 			"gate":     gate,
 			"backend":  backend,
 			"office":   startOffice,
+			"database": database,
 			"request":  request,
 			"begin":    begin,
 			"release":  release,
@@ -90,6 +93,9 @@ func condition(name string) (bool, error) {
 	switch name {
 	case "root":
 		return os.Geteuid() == 0, nil
+	case "postgres":
+		_, missing := exec.LookPath("postgres")
+		return missing == nil || len(throwaway.Elsewhere("postgres")) > 0, nil
 	case "exposed":
 		c := config.Default()
 		c.Upstream = "unix:/backend"

@@ -28,6 +28,8 @@ type definition struct {
 	doubt     bool
 	// confirmed is set once the database has answered ParseComplete.
 	confirmed bool
+	// ran is set once values were bound to it.
+	ran bool
 	// sql is kept where the bound values are judged too.
 	sql string
 	// types are the parameters', as far as known; columns the result's.

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"github.com/gatehousehq/gatehouse/examples/shop"
 )
 
 // Kind says what a case is.
@@ -38,6 +40,9 @@ type Case struct {
 	// Stops are the rungs that are meant to stop the attack, some of which
 	// may not be built yet.
 	Stops []string
+	// Superuser: the attack has its effect only where the shop's account of the
+	// database is a superuser's.
+	Superuser bool
 	// Run does it. An error means that it could not be tried at all.
 	Run func(context.Context, *Target) (Result, error)
 }
@@ -74,11 +79,16 @@ type Result struct {
 	Words string
 }
 
-// All gives every case, attacks first, each time in the same order.
-func All() []Case {
+// All gives every case for a shop on the engine, attacks first, each time in
+// the same order. What works on SQLite works on PostgreSQL as well, word by word.
+func All(engine shop.Engine) []Case {
+	var only []Case
+	if engine == shop.PostgreSQL {
+		only = injectionsPostgreSQL()
+	}
 	var all []Case
 	for _, group := range [][]Case{
-		injections(), scripts(), ownership(), signIns(), disclosures(), crossSite(),
+		injections(), only, scripts(), ownership(), signIns(), disclosures(), crossSite(),
 		browsing(), buying(), accounts(), programs(),
 	} {
 		for _, c := range group {

@@ -2,6 +2,7 @@ package attacks_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,14 +22,20 @@ import (
 
 	"github.com/gatehousehq/gatehouse/examples/shop"
 	"github.com/gatehousehq/gatehouse/examples/shop/attacks"
+	"github.com/gatehousehq/gatehouse/internal/testkit/postgres"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// open starts a shop for a test, and gives it as a target.
+// open starts a shop on SQLite for a test, and gives it as a target.
 func open(t *testing.T) *attacks.Target {
 	t.Helper()
-	s, err := shop.New(shop.Options{Path: filepath.Join(t.TempDir(), "shop.db")})
+	return openWith(t, shop.Options{Path: filepath.Join(t.TempDir(), "shop.db")})
+}
+
+func openWith(t *testing.T, o shop.Options) *attacks.Target {
+	t.Helper()
+	s, err := shop.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,15 +74,45 @@ func run(t *testing.T, c attacks.Case, target *attacks.Target) {
 }
 
 func TestAll_BareShop_EveryCaseSucceeds(t *testing.T) {
-	target := open(t)
-	for _, c := range attacks.All() {
+	everyCaseSucceeds(t, open(t), shop.SQLite)
+}
+
+func everyCaseSucceeds(t *testing.T, target *attacks.Target, engine shop.Engine) {
+	for _, c := range attacks.All(engine) {
 		t.Run(c.ID, func(t *testing.T) { run(t, c, target) })
 	}
 }
 
+// TestAll_BareShopOnPostgreSQL_EveryCaseSucceeds: with the rights of the
+// superuser, that is; the programs that are run leave a file in the cluster.
+func TestAll_BareShopOnPostgreSQL_EveryCaseSucceeds(t *testing.T) {
+	server := postgres.Start(t)
+	c, err := shop.PostgresConnector(server.DSN("postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(c)
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	db.SetMaxOpenConns(8)
+	target := openWith(t, shop.Options{Engine: shop.PostgreSQL, DB: db})
+	everyCaseSucceeds(t, target, shop.PostgreSQL)
+	anyOrderAtOnce(t, target, shop.PostgreSQL)
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(server.Socket()), "data", "w*.txt"))
+	if err != nil || len(left) != 3 {
+		t.Errorf("the three programs left %v, %v", left, err)
+	}
+}
+
 func TestAll_BareShop_AnyOrderAtOnce_EveryCaseSucceeds(t *testing.T) {
-	target := open(t)
-	cases := attacks.All()
+	anyOrderAtOnce(t, open(t), shop.SQLite)
+}
+
+func anyOrderAtOnce(t *testing.T, target *attacks.Target, engine shop.Engine) {
+	cases := attacks.All(engine)
 	slices.Reverse(cases)
 	began := time.Now()
 	var all sync.WaitGroup
@@ -96,7 +133,7 @@ func TestAll_BareShop_AnyOrderAtOnce_EveryCaseSucceeds(t *testing.T) {
 
 func TestAll_Table_IsWhole(t *testing.T) {
 	seen, count := map[string]bool{}, map[attacks.Kind]int{}
-	for _, c := range attacks.All() {
+	for _, c := range attacks.All(shop.PostgreSQL) {
 		if seen[c.ID] || !regexp.MustCompile(`^[a-z0-9-]+$`).MatchString(c.ID) {
 			t.Errorf("%q is no identifier, or occurs twice", c.ID)
 		}
@@ -117,7 +154,7 @@ func TestAll_Table_IsWhole(t *testing.T) {
 	if count[attacks.Attack] < 22 || count[attacks.Ordinary] < 25 {
 		t.Errorf("%v", count)
 	}
-	first, second := attacks.All(), attacks.All()
+	first, second := attacks.All(shop.SQLite), attacks.All(shop.SQLite)
 	for i := range first {
 		if first[i].ID != second[i].ID {
 			t.Errorf("the order changes at %d", i)
@@ -164,7 +201,7 @@ func gated(t *testing.T, refuse func(*http.Request) bool, change func(*http.Resp
 func TestAll_BehindAGateAgainstCSRF_ForgeriesAreRefusedAndAllElseGoesOn(t *testing.T) {
 	protection := http.NewCrossOriginProtection()
 	target := gated(t, func(r *http.Request) bool { return protection.Check(r) != nil }, nil)
-	for _, c := range attacks.All() {
+	for _, c := range attacks.All(shop.SQLite) {
 		t.Run(c.ID, func(t *testing.T) {
 			forged := c.Class == "CSRF" || c.ID == "cors-write"
 			result, err := c.Run(t.Context(), target)
@@ -180,7 +217,7 @@ func TestAll_BehindAGateAgainstCSRF_ForgeriesAreRefusedAndAllElseGoesOn(t *testi
 
 func find(t *testing.T, id string) attacks.Case {
 	t.Helper()
-	for _, c := range attacks.All() {
+	for _, c := range attacks.All(shop.SQLite) {
 		if c.ID == id {
 			return c
 		}
@@ -191,7 +228,7 @@ func find(t *testing.T, id string) attacks.Case {
 
 func TestRun_GateRefusesEverything_OrdinaryUseIsRefusedAndAttackCannotBePrepared(t *testing.T) {
 	target := gated(t, func(*http.Request) bool { return true }, nil)
-	for _, c := range attacks.All() {
+	for _, c := range attacks.All(shop.SQLite) {
 		result, err := c.Run(t.Context(), target)
 		if c.Kind == attacks.Ordinary && (err != nil || !result.Refused || result.Succeeded || result.RequestID == "") {
 			t.Errorf("%s: %+v, %v", c.ID, result, err)
@@ -287,7 +324,7 @@ func TestRun_ShopThatIsDown_IsAnError(t *testing.T) {
 	if err := ln.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range attacks.All() {
+	for _, c := range attacks.All(shop.SQLite) {
 		if result, err := c.Run(t.Context(), &attacks.Target{Base: base}); err == nil || result.Succeeded {
 			t.Errorf("%s: %+v, %v", c.ID, result, err)
 		}

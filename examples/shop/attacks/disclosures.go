@@ -20,7 +20,7 @@ func disclosures() []Case {
 		{ID: "stack-trace", Title: "An error that shows the statement and the stack", Class: disclosure, Stops: []string{"application/leaks"},
 			Try: "{base}/products/seven", Run: discloses("/products/seven", "goroutine ", "SELECT id, slug")},
 		{ID: "stack-trace-api", Title: "The same in JSON", Class: disclosure, Stops: []string{"application/leaks"},
-			Try: "curl {base}/api/products?sort=colour", Run: discloses("/api/products?sort=colour", "goroutine ", "no such column")},
+			Try: "curl {base}/api/products?sort=colour", Run: discloses("/api/products?sort=colour", "goroutine ", "ORDER BY colour")},
 		{ID: "debug", Title: "The debug page with its keys", Class: disclosure, Stops: []string{"application/exposed"},
 			Try: "{base}/debug", Run: discloses("/debug", "PAYMENT_API_KEY", "made-up-payment-key")},
 		{ID: "framing", Title: "Show the sign-in inside another site's page", Class: disclosure, Stops: []string{"application/headers"},

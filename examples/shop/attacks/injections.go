@@ -23,14 +23,16 @@ func injections() []Case {
 			Try: `curl {base}/api/session -d '{"email":"ingrid@wrenalder.example'\'' --","password":"x"}'`, Run: loginByJSON},
 		{ID: "sqli-search", Title: "Read the users' password hashes through the search", Class: sqlInjection, Stops: guard,
 			Try: "{base}/search?q=zz&category=' UNION SELECT id,'teapot',email,password,role,0,0,'','' FROM users --", Run: unionBySearch},
+		{ID: "sqli-like", Title: "The same behind the beginning of a maker's name", Class: sqlInjection, Stops: guard,
+			Try: "{base}/api/products?maker=zz%' UNION SELECT id,'teapot',email,password,role,0,0,'','' FROM users --", Run: unionByLike},
 		{ID: "sqli-number", Title: "Read a password hash through a product's number", Class: sqlInjection, Stops: guard,
-			Try: "{base}/products/0 UNION SELECT id,'teapot',email,password,role,0,0,'','' FROM users", Run: unionByNumber},
+			Try: "{base}/products/0 UNION SELECT id,'teapot',email,password,role,0,0,'','' FROM users WHERE id=1", Run: unionByNumber},
 		{ID: "sqli-blind", Title: "Guess a password hash by yes and no", Class: sqlInjection, Stops: guard,
 			Try: "{base}/api/products/7 AND (SELECT substr(password,1,1) FROM users WHERE id=1) < '8'  (found or not found is the answer)", Run: blindByNumber},
 		{ID: "sqli-order-by", Title: "Guess a password hash by the order of the catalogue", Class: sqlInjection, Stops: guard,
 			Try: "{base}/catalogue?sort=CASE WHEN (SELECT substr(password,1,1) FROM users WHERE id=1) < '8' THEN id ELSE -id END", Run: blindByOrder},
 		{ID: "sqli-second-order", Title: "Read a password hash through one's own nickname", Class: sqlInjection, Stops: []string{"data/guard"},
-			Try: "{base}/profile: sign reviews as  x' UNION SELECT id,email,password,role FROM users --  and look at {base}/account", Run: secondOrder},
+			Try: "{base}/profile: sign reviews as  x' UNION SELECT id,password,1,role FROM users --  and look at {base}/account", Run: secondOrder},
 		{ID: "sqli-cookie", Title: "Read a password hash through a cookie", Class: sqlInjection, Stops: guard,
 			Try: `curl {base}/products/1 -H "Cookie: wren_seen=0) UNION SELECT id,'teapot',email,password,role,0,0,'','' FROM users WHERE id IN (1"`, Run: unionByCookie},
 		{ID: "sqli-stacked", Title: "Make oneself an admin behind a semicolon", Class: sqlInjection, Stops: guard,
@@ -85,8 +87,16 @@ func unionBySearch(ctx context.Context, t *Target) (Result, error) {
 	return disclosed(r)
 }
 
+func unionByLike(ctx context.Context, t *Target) (Result, error) {
+	r, err := newProgram(t).get(ctx, "/api/products?"+query("maker", "zz%' "+unionOfUsers+" --"))
+	if err != nil {
+		return Result{}, err
+	}
+	return disclosed(r)
+}
+
 func unionByNumber(ctx context.Context, t *Target) (Result, error) {
-	r, err := newVisitor(t).get(ctx, "/products/"+url.PathEscape("0 "+unionOfUsers))
+	r, err := newVisitor(t).get(ctx, "/products/"+url.PathEscape("0 "+unionOfUsers+" WHERE id=1"))
 	if err != nil {
 		return Result{}, err
 	}
@@ -153,7 +163,7 @@ func secondOrder(ctx context.Context, t *Target) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	nickname := "x' UNION SELECT id,email,password,role FROM users WHERE id=1 --"
+	nickname := "x' UNION SELECT id,password,1,role FROM users WHERE id=1 --"
 	if _, err := v.post(ctx, "/profile", "name", v.name, "nickname", nickname); err != nil {
 		return Result{}, err
 	}

@@ -180,7 +180,7 @@ func (b *Browser) where() string {
 
 // pressTimeout bounds the wait for the page that a press should bring, before
 // Submit asks whether the press reached its element at all.
-const pressTimeout = 12 * time.Second
+const pressTimeout = 25 * time.Second
 
 // Submit presses what sends a form or follows a link, and waits for the next
 // page to have loaded. A press that never reached its element, because the
