@@ -163,6 +163,29 @@ func Enforces(name string, mode gatehouse.Mode, rule string) bool {
 	return active.modeOf(rule) == gatehouse.Enforce
 }
 
+// withPlaceholders are the gates with something in place of secrets and files that
+// are not on this machine: nobody signs in to what is only described.
+func withPlaceholders(gates []config.SQLGate) []config.SQLGate {
+	all := slices.Clone(gates)
+	for i := range all {
+		g := &all[i]
+		g.Clients, g.TLS = slices.Clone(g.Clients), config.SQLTLS{}
+		if d, err := config.ParseDatabase(g.Upstream); err == nil {
+			d.RootFile = ""
+			g.Upstream = d.URL()
+		} else {
+			g.Upstream = "postgres://127.0.0.1/none"
+		}
+		for j := range g.Clients {
+			g.Clients[j].Password = "described"
+		}
+		if g.UpstreamUser == "" {
+			g.UpstreamUser = "described"
+		}
+	}
+	return all
+}
+
 // Describe tells the ladder of a configuration that no gate runs.
 func Describe(ctx context.Context, c *config.Config) (Layers, error) {
 	memoryOnly := *c
@@ -170,6 +193,7 @@ func Describe(ctx context.Context, c *config.Config) (Layers, error) {
 	if memoryOnly.Upstream == "" {
 		memoryOnly.Upstream = "http://127.0.0.1:3000" // not told: only the ladder is asked for
 	}
+	memoryOnly.Data.SQL = withPlaceholders(c.Data.SQL)
 	g, err := New(Options{Config: &memoryOnly})
 	if err != nil {
 		return Layers{}, err

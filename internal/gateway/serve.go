@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/protocol"
+	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
@@ -226,6 +228,9 @@ func (g *Gate) keepHouse(ctx context.Context) {
 			g.logger.Error("expired records could not be removed", "error", err)
 		}
 		g.backend.Forget()
+		if g.backend.Cut() {
+			g.record(ctx, events.GuardCapped(events.About{}, gatehouse.Decision{Rung: guard.Rung}, "", events.Statement{}))
+		}
 		g.lookAtDatabases(ctx)
 		if err := g.allowUses.save(ctx, g.store); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving counts", "error", err)

@@ -316,7 +316,7 @@ func TestStatement_AnswerThatHasBegun_IsCut(t *testing.T) {
 }
 
 func TestStatement_WithoutAContext_IsHeldToTheInputsOfAllRequests(t *testing.T) {
-	j := newJudged(t)
+	j := newJudged(t, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	if a := j.items("/careless", "lamp"); a.StatusCode != http.StatusOK {
 		t.Fatalf("an ordinary request: %s", a.Status)
 	}
@@ -327,11 +327,11 @@ func TestStatement_WithoutAContext_IsHeldToTheInputsOfAllRequests(t *testing.T) 
 		t.Fatalf("got %s %q, told %+v", a.Status, a.text, told)
 	}
 
-	// Two have: which of them it was is a guess, and the backend answers.
+	// Two clients have: which of them it was is a guess, and the backend answers.
 	other := make(chan struct{})
 	go func() {
 		defer close(other)
-		if res, err := j.client.Do(j.request(http.MethodGet, "/stream?name="+url.QueryEscape(injection), nil)); err == nil {
+		if res, err := j.client.Do(j.request(http.MethodGet, "/stream?name="+url.QueryEscape(injection), nil, "X-Forwarded-For: 203.0.113.5")); err == nil {
 			_, _ = io.ReadAll(res.Body)
 			_ = res.Body.Close()
 		}

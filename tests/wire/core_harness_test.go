@@ -33,7 +33,6 @@ const evil = "evil"
 type coreJudge struct {
 	mu       sync.Mutex
 	asked    []sqlgate.Statement
-	ended    []sqlgate.Outcome
 	refusals []gatehouse.Decision
 	// ruling changes what becomes of a statement that passes.
 	ruling func(sqlgate.Statement) sqlgate.Ruling
@@ -65,23 +64,13 @@ func (j *coreJudge) Attribute(sqlgate.Account, sqlgate.Statement) exchange.Attri
 	return exchange.Attribution{}
 }
 
-func (j *coreJudge) Ended(_ context.Context, _ sqlgate.Account, _ sqlgate.Ruling, o sqlgate.Outcome) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.ended = append(j.ended, o)
-}
+func (j *coreJudge) Ended(context.Context, sqlgate.Account, sqlgate.Ruling, sqlgate.Outcome) {}
 
 func (j *coreJudge) Refused(_ context.Context, _ sqlgate.Account, _ netip.Addr, d gatehouse.Decision) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.refusals = append(j.refusals, d)
 	return !j.observes[d.Rule]
-}
-
-func (j *coreJudge) outcomes() []sqlgate.Outcome {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return append([]sqlgate.Outcome(nil), j.ended...)
 }
 
 func (j *coreJudge) statements() []sqlgate.Statement {

@@ -43,7 +43,7 @@ func (u *upward) bind(length int) (bool, error) {
 	}
 	again, lost := u.executing(statement)
 	if len(again) > 0 || lost {
-		return u.bindAgain(length, portal, statement, again, lost)
+		return u.bindAgain(length, statement, again, lost)
 	}
 	def := u.latest(statement)
 	if def == nil {
@@ -71,7 +71,7 @@ func (u *upward) sendBind(portal []byte, def *definition, r *run, b bound, lengt
 }
 
 // bindAgain has the values judged that are bound to what executes text.
-func (u *upward) bindAgain(length int, portal, statement []byte, again []*definition, lost bool) (bool, error) {
+func (u *upward) bindAgain(length int, statement []byte, again []*definition, lost bool) (bool, error) {
 	if length > u.g.o.MaxStatement || lost {
 		return u.tooLong(entry{kind: 'B', run: nil}, length, nil)
 	}

@@ -39,8 +39,8 @@ type startup struct {
 	minor int
 	user  string
 	// database is empty where the client names none.
-	database             string
-	replication, options string
+	database    string
+	replication string
 	// params are the others, to be handed on.
 	params []param
 	// unknown are protocol options that the gate does not know.

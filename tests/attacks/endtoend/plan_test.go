@@ -50,7 +50,6 @@ type attempt struct {
 type plan struct {
 	attempts []attempt
 	recipes  [][]byte
-	origins  map[string]string
 }
 
 // newPlan plans to send cases, and of those that ordinary lists also what a
