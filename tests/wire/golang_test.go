@@ -284,7 +284,7 @@ func libPQCopy(t *testing.T, o *transcript, db *sql.DB) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	statement, err := tx.Prepare("copy copied (id, text) from stdin")
+	statement, err := tx.Prepare(`COPY copied (id, text) FROM STDIN`)
 	o.say("COPY", err)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/gatehousehq/gatehouse/data/sqlgate/pgwire"
 	"github.com/gatehousehq/gatehouse/internal/testkit"
 	"github.com/gatehousehq/gatehouse/internal/testkit/certs"
 )
@@ -23,7 +24,9 @@ func TestTLS_VerifiedAndBound_WorksForLibpqAndPgx(t *testing.T) {
 	pair := authority.Issue(t, certs.Want{Names: []string{"localhost"}})
 	d := server(t)
 	d.kept(t, "scripts")
-	to := d.gated(t, "scripts", withTLS(&tls.Config{Certificates: []tls.Certificate{pair.TLS(t)}, MinVersion: tls.VersionTLS12}))
+	to := d.gated(t, "scripts", func(o *pgwire.Options) {
+		o.TLS = &tls.Config{Certificates: []tls.Certificate{pair.TLS(t)}, MinVersion: tls.VersionTLS12}
+	})
 	for name, root := range map[string][]byte{"right": authority.PEM(), "another": certs.New(t).PEM()} {
 		file := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(file, root, 0o600); err != nil {
