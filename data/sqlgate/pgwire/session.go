@@ -221,7 +221,7 @@ func (s *session) over() (last []byte, ends bool) {
 		s.ended = true
 		s.room.Broadcast()
 		return s.last, true
-	case s.leaving && s.queue.n == 0:
+	case s.leaving: // it is late, or a gate that shuts down does not wait for who is gone
 		return nil, true
 	case s.g.draining.Load() && s.idle():
 		s.ended = true
