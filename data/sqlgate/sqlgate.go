@@ -73,7 +73,8 @@ type Ruling struct {
 	Again bool
 	// MaxRows is how many rows the application may be given; zero means any
 	// number. One more ends the session with an error, and the database undoes
-	// what its transaction did.
+	// what its transaction did: not what it has committed by then, as of an UPDATE
+	// … RETURNING outside of one.
 	MaxRows int64
 	// Tag is the judge's own, given back with the outcome.
 	Tag any
