@@ -187,7 +187,7 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	kind, status := classify(err)
-	t.whole = kind == "down" // it never had the request
+	t.whole.Store(kind == "down") // it never had the request
 	p.health.downSince.CompareAndSwap(0, p.gate.now().UnixNano())
 	p.gate.metrics.upstreamFailures.WithLabelValues(kind).Inc()
 	p.gate.record(r.Context(), events.UpstreamFailed(t.about(), p.name(), kind, err, status))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -183,9 +184,9 @@ func (t *transit) watchEnd(res *http.Response) {
 	switch {
 	case res.StatusCode == http.StatusSwitchingProtocols:
 	case res.Body == nil || res.Body == http.NoBody:
-		t.whole = true
+		t.whole.Store(true)
 	default:
-		res.Body = &endedAnswer{res.Body, t}
+		res.Body = &endedAnswer{ReadCloser: res.Body, transit: t}
 	}
 }
 
@@ -199,13 +200,16 @@ const (
 type endedAnswer struct {
 	io.ReadCloser
 	transit *transit
+	// reading is held by one reader at a time: where an answer is looked at as
+	// it comes, another goroutine may still read when it is closed.
+	reading sync.Mutex
 }
 
 // Close reads what nobody read, within bounds: a backend that has said all is
 // known to be done with the request. Otherwise one refused statement would
 // leave it open for exchange.Unfinished whose every other statement is.
 func (a *endedAnswer) Close() error {
-	if !a.transit.whole && a.transit.r.Context().Err() == nil {
+	if !a.transit.whole.Load() && a.transit.r.Context().Err() == nil {
 		late := time.AfterFunc(restFor, func() { _ = a.ReadCloser.Close() }) // ends the read below
 		_, _ = io.CopyN(io.Discard, a, restMost)                             // Read notes its end
 		late.Stop()
@@ -214,9 +218,11 @@ func (a *endedAnswer) Close() error {
 }
 
 func (a *endedAnswer) Read(p []byte) (int, error) {
+	a.reading.Lock()
+	defer a.reading.Unlock()
 	n, err := a.ReadCloser.Read(p)
 	if err == io.EOF {
-		a.transit.whole = true
+		a.transit.whole.Store(true)
 	}
 	return n, err
 }

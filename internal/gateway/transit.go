@@ -36,7 +36,7 @@ type transit struct {
 	// late is the refusal met while the body was already on its way.
 	late atomic.Pointer[gatehouse.Decision]
 	// whole is set once the backend has sent all of its answer.
-	whole bool
+	whole atomic.Bool
 }
 
 type (
@@ -77,7 +77,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.Unread = t.bringsMore()
 	g.backend.Enter(t.r.Context(), x, asm.serialise.match(x.Path))
-	defer func() { g.backend.Leave(x, t.whole) }()
+	defer func() { g.backend.Leave(x, t.whole.Load()) }()
 	asm.proxy.serve(t)
 }
 
