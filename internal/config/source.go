@@ -23,6 +23,9 @@ const (
 	// maxDocuments is how many lines of --- there are, to say that one is
 	// enough.
 	maxDocuments = 4
+	// beginning is how much of a long file is read first, in bytes: what makes the
+	// parser expensive shows there, and the rest is not read in vain.
+	beginning = 64 << 10
 )
 
 // source turns the file's bytes into its one document's node; nil where that
@@ -56,6 +59,9 @@ func (r *reader) parse(text string) (file *ast.File, err error) {
 			file, err = nil, fmt.Errorf("the YAML parser failed: %v", v)
 		}
 	}()
+	if len(text) > beginning && !r.bounded(lexer.Tokenize(strings.ToValidUTF8(text[:beginning], ""))) {
+		return nil, nil
+	}
 	tokens := lexer.Tokenize(text)
 	if !r.bounded(tokens) {
 		return nil, nil

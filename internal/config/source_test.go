@@ -162,3 +162,18 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// What is cut off at the end of the beginning is no finding: here a text in
+// quotation marks, full of what would be one outside of them.
+func TestParse_LongFile_IsReadAcrossItsBeginning(t *testing.T) {
+	comment := "# " + strings.Repeat("x", beginning-200) + "\n"
+	for shift := range 64 {
+		text := comment + strings.Repeat("#\n", 2*shift) + `allow: [{id: a, rung: application/csrf, rule: cross-site, path: /x, reason: "` + strings.Repeat("[ *a &b - ", 60) + "\"}]\nupstream: http://127.0.0.1:3000\n"
+		if len(text) <= beginning {
+			t.Fatal("the file is not long")
+		}
+		if _, err := Parse("f", []byte(text), testOptions()); err != nil {
+			t.Fatalf("shifted by %d: %v", shift, err)
+		}
+	}
+}
