@@ -9,6 +9,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,15 +33,18 @@ type dialog struct {
 // A session is one connection of a dialog. frames are what the server sent, in
 // the form in which they are compared.
 type session struct {
-	d      *dialog
-	conn   net.Conn
-	pid    uint32
-	key    []byte
-	buf    []byte // what came and is no whole message yet
-	frames []frame
-	bodies [][]byte // of frames, as they came; nil for what is no message
-	seen   int      // frames that await has looked at
-	oids   map[uint32]int
+	d    *dialog
+	conn net.Conn
+	pid  uint32
+	key  []byte
+	buf  []byte // what came and is no whole message yet
+	// cutting is held while what came is cut: pgx may read in a goroutine of its
+	// own while a session begins, where a write is slow.
+	cutting sync.Mutex
+	frames  []frame
+	bodies  [][]byte // of frames, as they came; nil for what is no message
+	seen    int      // frames that await has looked at
+	oids    map[uint32]int
 }
 
 // A frame is one message of the server, as compared.
@@ -67,6 +71,8 @@ type recorded struct {
 
 func (r recorded) Read(p []byte) (int, error) {
 	n, err := r.Conn.Read(p)
+	r.s.cutting.Lock()
+	defer r.s.cutting.Unlock()
 	r.s.take(p[:n])
 	return n, err
 }
@@ -105,6 +111,8 @@ func (d *dialog) open(change ...func(*pgconn.Config)) *session {
 	}
 	s.conn, s.pid, s.key = hijacked.Conn, hijacked.PID, hijacked.SecretKey
 	d.t.Cleanup(func() { _ = s.conn.Close() }) // the script may have closed it
+	s.cutting.Lock()
+	defer s.cutting.Unlock()
 	s.seen = len(s.frames)
 	return s
 }
