@@ -10,6 +10,7 @@ import (
 const maxRead = 256 << 10
 
 // firstTable is the table that a statement reads or writes first, for a person.
+// It is a copy: the statement may be a view of a buffer, and events are kept.
 func firstTable(st taint.Statement) string {
 	sql := st.SQL[:min(len(st.SQL), 4<<10)]
 	tokens, _ := st.Lexer.Lex(sql, nil)
@@ -20,7 +21,7 @@ func firstTable(st taint.Statement) string {
 		switch word(sql, t) {
 		case "from", "into", "join", "update", "table":
 			if name, _ := tableAt(sql, tokens, i+1); name != "" {
-				return name
+				return strings.Clone(name)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/events"
@@ -90,6 +91,45 @@ func TestPassed_OwnWork_IsLearnedAndThenQuiet(t *testing.T) {
 	}
 	if len(r.events) != 1 || r.events[0].Name != "gate_template_learned" || r.events[0].Detail["table"] != "items" {
 		t.Errorf("recorded %+v", r.events)
+	}
+}
+
+// The wire's gate judges statements where they lie in its buffer, which the
+// next message overwrites: an event, and what is remembered, may not change then.
+func TestJudgement_OfABuffer_KeepsNothingOfIt(t *testing.T) {
+	x := exchangeOf(t, "password", "correct horse", "name", "1 OR 1=1")
+	enforcing := Modes{Unknown: gatehouse.Enforce, Password: gatehouse.Enforce}
+	for _, sql := range []string{
+		"select name from items where price < 10",
+		"insert into users (id, secret) values (7, 'correct horse')",
+		"update users set secret = 'correct horse' where id = 7",
+		"update only users set secret = md5('correct horse') where id = 7",
+		"select name from items where id = 1 OR 1=1",
+	} {
+		for _, m := range []Modes{observing, enforcing} {
+			p, r := newProtection(t, nil)
+			buffer := []byte(sql)
+			st := taint.Statement{Account: "app", Lexer: sqlite, SQL: unsafe.String(&buffer[0], len(buffer))}
+			about := events.About{}
+			j := p.Check(exactly(x), st, m)
+			if err := p.Passed(t.Context(), about, "/route", j); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Record(t.Context(), j.Event(about, j.Decision, gatehouse.Refused)); err != nil {
+				t.Fatal(err)
+			}
+			kept := func() string { return fmt.Sprintf("%+v %+v %+v", r.events, j.Decision, p.told.young) }
+			before := kept()
+			for i := range buffer {
+				buffer[i] = '#'
+			}
+			if after := kept(); after != before {
+				t.Errorf("%s:\nbefore %s\nafter  %s", sql, before, after)
+			}
+			if !strings.Contains(before, "items") && !strings.Contains(before, "users") {
+				t.Errorf("%s: no event names the table: %s", sql, before)
+			}
+		}
 	}
 }
 

@@ -91,7 +91,8 @@ func findStored(x *exchange.Exchange, st taint.Statement) (found stored) {
 	is := func(value string, t target) bool {
 		for i := range given {
 			if form := given[i].form(value, t); form != "" {
-				found = stored{place: given[i].place, table: t.table, column: t.column, form: form}
+				// Copies: the statement may be a view of a buffer, and events are kept.
+				found = stored{place: given[i].place, table: strings.Clone(t.table), column: strings.Clone(t.column), form: form}
 				return true
 			}
 		}
