@@ -33,7 +33,13 @@ type Attribution struct {
 	How      How
 	// background is Clue.Background.
 	background bool
+	// trace is the identifier that says so, where one does.
+	trace string
 }
+
+// Lasting is what still holds when the statement is run again, with other
+// values: that it has a trace identifier. It keeps no exchange in memory.
+func (a Attribution) Lasting() Attribution { return Attribution{trace: a.trace} }
 
 // Proven is the exchange where it is known well enough to answer for the
 // statement (exact or by value), and nil otherwise.
@@ -53,6 +59,10 @@ type Clue struct {
 	SQL string
 	// Values are the values bound to it.
 	Values []string
+	// Said is what the statement's text said when it was sent to be prepared,
+	// where it is run now: Lasting, unless this is the run it was sent for. It
+	// holds for as long as the exchange is live.
+	Said Attribution
 	// Background is set where other work than requests' uses the account: jobs,
 	// queue workers, what a request leaves to be done after its answer. Then a
 	// single request in flight proves nothing.
@@ -81,19 +91,35 @@ func (b *Backend) Attribute(c Clue) Attribution {
 	}
 	x, traced := b.traced(c)
 	if x != nil {
-		return Attribution{x, Exact, c.Background}
+		return Attribution{Exchange: x, How: Exact, background: c.Background, trace: x.Trace}
 	}
+	said := c.Said
+	if said.trace != "" {
+		if x, ok := b.table.ByTrace(said.trace); ok {
+			return Attribution{Exchange: x, How: Exact, background: c.Background, trace: x.Trace}
+		}
+		traced = true
+	}
+	if by := b.byValues(c, traced); by.Proven() != nil || said.Proven() == nil || !b.table.isLive(said.Exchange) {
+		return by
+	}
+	return said
+}
+
+// byValues is Attribute where no trace identifier decides. traced is set where
+// the statement has one all the same.
+func (b *Backend) byValues(c Clue, traced bool) Attribution {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	only := b.only()
 	if only != nil && !c.Background && !traced && !b.unfinished() {
-		return Attribution{only, Exact, false} // nor does an answered request go on sending
+		return Attribution{Exchange: only, How: Exact} // nor does an answered request go on sending
 	}
 	if x := b.holderOf(c); x != nil {
-		return Attribution{x, Value, c.Background}
+		return Attribution{Exchange: x, How: Value, background: c.Background}
 	}
 	if only != nil && !traced && !b.unfinished() && !b.recent() {
-		return Attribution{only, Alone, c.Background}
+		return Attribution{Exchange: only, How: Alone, background: c.Background}
 	}
 	return Attribution{background: c.Background}
 }

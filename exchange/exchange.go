@@ -173,6 +173,12 @@ func (t *Table) ByTrace(trace string) (*Exchange, bool) {
 	return x, ok
 }
 
+// isLive reports whether the exchange is one of the table's that has not ended.
+func (t *Table) isLive(x *Exchange) bool {
+	known, ok := t.ByTrace(x.Trace)
+	return ok && known == x
+}
+
 // Len is how many exchanges are live.
 func (t *Table) Len() int {
 	n := 0

@@ -49,9 +49,14 @@ func (a Account) Name() string { return a.Gate + "/" + a.User }
 // A Statement is what a session is about to ask of the database.
 type Statement struct {
 	SQL string
+	// Prepared is set where it is sent to be run later, with values: each run is
+	// asked for as Bound.
+	Prepared bool
 	// Bound is set where the statement was judged before, and values are now
 	// bound to it.
 	Bound bool
+	// Said is what its text, judged before, still says of who caused it.
+	Said exchange.Attribution
 	// Values are the bound values that are text; others are empty.
 	Values []string
 	// Backslash is set where a backslash escapes in ordinary strings.

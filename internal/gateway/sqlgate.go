@@ -49,8 +49,10 @@ func (j *sqlJudge) Attribute(a sqlgate.Account, st sqlgate.Statement) exchange.A
 }
 
 func (j *sqlJudge) attribute(known *sqlAccount, a sqlgate.Account, st sqlgate.Statement) exchange.Attribution {
-	by := j.gate.backend.Attribute(exchange.Clue{Lexer: lexerOf(st), SQL: st.SQL, Values: st.Values, Background: a.Background})
-	known.by[by.How].Add(1)
+	by := j.gate.backend.Attribute(exchange.Clue{Lexer: lexerOf(st), SQL: st.SQL, Values: st.Values, Said: st.Said, Background: a.Background})
+	if !st.Prepared { // a run of it is counted
+		known.by[by.How].Add(1)
+	}
 	return by
 }
 

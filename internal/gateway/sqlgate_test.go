@@ -156,6 +156,23 @@ func TestSQLGate_StatementOfOneAmongMany_IsFound(t *testing.T) {
 	}
 }
 
+// pgx prepares each statement under a name and runs it then: that is one
+// statement, and its trace holds for the rows too.
+func TestSQLGate_PreparedStatementWithATrace_IsCountedOnce(t *testing.T) {
+	t.Parallel()
+	d := newTiered(t, newShop(t), nil)
+	end := d.inFlight("/hold?q=something+else")
+	defer end()
+	before := *d.appAccount().Attributed
+	if a := d.item("/traced", "lamp"); a.StatusCode != http.StatusOK {
+		t.Fatalf("got %s %q (%v)", a.Status, a.text, d.lastError())
+	}
+	after := *d.appAccount().Attributed
+	if after.Exact != before.Exact+1 || after.Total() != before.Total()+1 {
+		t.Errorf("counted %+v, then %+v", before, after)
+	}
+}
+
 // settle waits until what ended is no longer remembered.
 func (d *tiered) settle() {
 	d.t.Helper()

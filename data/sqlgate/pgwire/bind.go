@@ -51,11 +51,8 @@ func (u *upward) bind(length int) (bool, error) {
 	}
 	b := u.bound(rest, def.types, false)
 	r := u.newRun(def.ruling, def.judged)
-	r.ruling.By = u.g.attribute(u.a, sqlgate.Statement{Bound: true, Values: b.values, Backslash: def.backslash, Client: u.addr})
-	if r.ruling.By.Proven() == nil && len(statement) == 0 && !def.ran {
-		r.ruling.By = def.ruling.By // its text, which was sent just now to be run once, may say more than values
-	}
-	def.ran = true
+	r.ruling.By = u.g.attribute(u.a, sqlgate.Statement{Bound: true, Said: def.ruling.By, Values: b.values, Backslash: def.backslash, Client: u.addr})
+	def.ruling.By = def.ruling.By.Lasting()
 	clear(b.values)
 	return true, u.sendBind(portal, def, r, b, length)
 }

@@ -38,8 +38,9 @@ func passed() sqlgate.Ruling { return sqlgate.Ruling{Verdict: gatehouse.Pass} }
 // bytes are a buffer's, and change when it is read into again.
 func view(text []byte) string { return unsafe.String(unsafe.SliceData(text), len(text)) }
 
-// decide has a statement judged, under every reading that it may have.
-func (u *upward) decide(text []byte) decided {
+// decide has a statement judged, under every reading that it may have. prepared
+// is set where it is run later.
+func (u *upward) decide(text []byte, prepared bool) decided {
 	u.g.stats.statements.Add(1)
 	u.mu.Lock()
 	reading, unsettled := u.reading, u.asked != u.settled
@@ -49,7 +50,7 @@ func (u *upward) decide(text []byte) decided {
 		u.g.stats.refused.Add(1)
 		return decided{refused: true, words: encodingWords}
 	}
-	st := sqlgate.Statement{SQL: view(text), Backslash: reading.backslash, Client: u.addr}
+	st := sqlgate.Statement{SQL: view(text), Prepared: prepared, Backslash: reading.backslash, Client: u.addr}
 	d := decided{ruling: u.g.judge(u.ctx, u.a, st), judged: true, backslash: st.Backslash}
 	if d.ruling.Verdict == gatehouse.Pass && (unsettled || !reading.known) && readingsDiffer(text) {
 		st.Backslash = !st.Backslash

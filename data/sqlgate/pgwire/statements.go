@@ -21,15 +21,14 @@ const (
 // A definition is a statement that was prepared, or will be when the database
 // comes to it.
 type definition struct {
-	name      string
+	name string
+	// ruling is that of its text; By in it what the text still says.
 	ruling    sqlgate.Ruling
 	judged    bool
 	backslash bool
 	doubt     bool
 	// confirmed is set once the database has answered ParseComplete.
 	confirmed bool
-	// ran is set once values were bound to it.
-	ran bool
 	// sql is kept where the bound values are judged too.
 	sql string
 	// types are the parameters', as far as known; columns the result's.

@@ -166,7 +166,7 @@ func (u *upward) query(length int) (bool, error) {
 	if !ok || len(rest) > 0 {
 		return true, u.malformed('Q', length, ok)
 	}
-	d := u.decide(text)
+	d := u.decide(text, false)
 	if d.refused {
 		e := u.refusedEntry('Q', d.words)
 		u.text = appendQuery(u.text[:0], e.token)
@@ -245,7 +245,7 @@ func (u *upward) parse(length int) (bool, error) {
 	if !ok || !ok2 || len(name) > maxName || len(rest) < 2 || len(rest) != 2+4*int(binary.BigEndian.Uint16(rest)) {
 		return true, u.malformed('P', length, ok && ok2)
 	}
-	d := u.decide(text)
+	d := u.decide(text, true)
 	if !d.refused && d.ruling.Again && !u.keeps(text) {
 		return u.tooLong(entry{kind: 'P'}, length, name)
 	}
@@ -253,6 +253,9 @@ func (u *upward) parse(length int) (bool, error) {
 		e := u.refusedEntry('P', d.words)
 		u.text = appendParse(u.text[:0], name, e.token)
 		return true, u.substitute(e, length, u.text)
+	}
+	if len(name) > 0 { // it may be run long after
+		d.ruling.By = d.ruling.By.Lasting()
 	}
 	def := &definition{ruling: d.ruling, judged: d.judged, backslash: d.backslash, doubt: d.doubt, types: oids(rest[2:])}
 	if d.ruling.Again {
