@@ -198,3 +198,22 @@ func TestJudge_ImportInJSON_IsWithinTheCap(t *testing.T) {
 		t.Errorf("%v by %q, capped %v, known %v", d.Verdict, d.Rule, d.Capped, d.Known)
 	}
 }
+
+// Another client's "open' --" is no reason to refuse the application's own
+// 'open': its quote is the statement's, and nothing of its own follows.
+func TestJudge_ValueThatAnothersInputBeginsWith_Passes(t *testing.T) {
+	g := newGuard(t, taint.Options{})
+	for _, in := range []string{"open' --", "open' -- ", "open'--", "open' ", "open' OR 1=1 --", "open' AND 1=1 --", "open' OR '1'='1", "x' --"} {
+		for _, sql := range []string{
+			"SELECT a FROM t WHERE state = 'open'", "SELECT a FROM t WHERE state = 'open' AND b = 3", "SELECT a FROM t WHERE state = 'open'\n\tORDER BY b",
+			"SELECT a FROM t WHERE state = 'open' OR state = 'new'", "UPDATE t SET a = 'x' , b = 'open' WHERE c = 1",
+		} {
+			for _, exchange := range []string{"", "o"} {
+				st := taint.Statement{Account: "app", Lexer: taint.Lexer{Dialect: taint.PostgreSQL}, SQL: sql, Exchange: exchange}
+				if d := g.Judge(st, []taint.Candidate{{Value: in, Exchange: "o"}}); d.Rule != "" {
+					t.Errorf("%q, exchange %q: %s: %s", in, exchange, sql, d.Rule)
+				}
+			}
+		}
+	}
+}

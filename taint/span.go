@@ -128,9 +128,14 @@ func (t *text) fromInside(i, start, end int, full bool) (weight, bool) {
 	if !full && (beyond < 2 || end-start < shortestCut) {
 		return nothing, true
 	}
+	for beyond == 0 && end > int(k.End) && isSpace(t.sql[end-1]) {
+		end--
+	}
 	if beyond == 0 && end <= int(k.End) {
 		// The input ends with the quote that ends the literal: either it brought
-		// that quote, or the text is 'O''Brien' cut at the quote.
+		// that quote, or the text is 'O''Brien' cut at the quote, or another
+		// client's "open' --", whose comment a filter would have taken out, stands
+		// beside the application's own 'open'.
 		return words, true
 	}
 	return broken, true
