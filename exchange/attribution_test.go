@@ -42,6 +42,7 @@ func newBench(t testing.TB) *bench {
 	if b.Backend, err = exchange.NewBackend(exchange.BackendOptions{Table: b.table, Now: now}); err != nil {
 		t.Fatal(err)
 	}
+	b.Index()
 	return b
 }
 
@@ -478,6 +479,21 @@ func TestCandidates_OfTheBackend_AreThoseOfAllThatCountOnce(t *testing.T) {
 	}
 }
 
+func TestEnter_WhereNobodyIndexes_OnlyTheCandidatesCount(t *testing.T) {
+	table := newTable(t, 0)
+	b, err := exchange.NewBackend(exchange.BackendOptions{Table: table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		x := begin(t, table, httptest.NewRequest(http.MethodGet, "/?q=a+value", nil), input.Options{})
+		b.Enter(t.Context(), x, false)
+	}
+	if places(b.Candidates())["a value"] != "query:q" {
+		t.Error("inputs are no candidates")
+	}
+}
+
 func TestCandidates_OfTheBackendUnchanged_CostNoAllocation(t *testing.T) {
 	b := newBench(t)
 	for i := range 50 {
@@ -588,6 +604,7 @@ func TestAttribution_ManyAtOnce_NoneIsWrong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.Index()
 	parser, err := input.New(input.Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -45,6 +45,7 @@ type Backend struct {
 	seed  maphash.Seed
 
 	active    atomic.Int64 // live and remembered
+	indexes   atomic.Bool
 	elsewhere elsewhere
 	pairings  pairings
 
@@ -82,11 +83,19 @@ func NewBackend(o BackendOptions) (*Backend, error) {
 	}, nil
 }
 
+// Index has the secrets of requests that enter from now on say whose statements
+// are. Without it they say nothing, and cost nothing.
+func (b *Backend) Index() { b.indexes.Store(true) }
+
 // Enter has the backend work on x, whose inputs are settled but for what of its
 // body is still to come. The caller ends that with Leave. Where alone is set, x
 // waits for its turn to be the only one, and others wait for it: see [Patience].
 func (b *Backend) Enter(ctx context.Context, x *Exchange, alone bool) {
-	held, whole := b.specifics(x)
+	var held []heldValue
+	whole := true
+	if b.indexes.Load() {
+		held, whole = b.specifics(x)
+	}
 	if x.Inputs != nil && x.Inputs.Streamed() {
 		x.Inputs.OnInput(func(i input.Input) error {
 			b.arrived(x, i)
@@ -107,7 +116,7 @@ func (b *Backend) Enter(ctx context.Context, x *Exchange, alone bool) {
 // arrived notes one more input of a body that is parsed as it passes.
 func (b *Backend) arrived(x *Exchange, i input.Input) {
 	var held []heldValue
-	whole := b.piecesOf(i.Place, i.Value, &held)
+	whole := !b.indexes.Load() || b.piecesOf(i.Place, i.Value, &held)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, live := b.live[x]; live {

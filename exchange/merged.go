@@ -37,6 +37,7 @@ type merged struct {
 	taken   map[*Exchange]int
 	growing []*Exchange // that have more than was taken
 	rebuild bool
+	size    int // of all before that
 	cut     bool
 	// loose are values that were read for nobody knows whom, oldest first.
 	loose      []looseRow
@@ -60,6 +61,7 @@ func (m *merged) grow(x *Exchange) {
 	}
 	if len(m.growing) >= maxUnfinished {
 		m.rebuild, m.growing = true, nil
+		m.size, m.all, m.seen, m.taken = len(m.all), nil, nil, nil
 	} else {
 		m.growing = append(m.growing, x)
 	}
@@ -71,6 +73,7 @@ func (m *merged) shrink() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.rebuild, m.growing = true, nil
+	m.size, m.all, m.seen, m.taken = len(m.all), nil, nil, nil // what was forgotten is kept nowhere
 	m.fresh.Store(false)
 }
 
@@ -91,7 +94,9 @@ func (m *merged) note(column string, value []byte, now time.Time) {
 	}
 	row := looseRow{taint.Candidate{Value: string(value), Place: gatehouse.Place{Kind: gatehouse.Row, Name: strings.Clone(column)}}, now}
 	m.loose, m.looseBytes = append(m.loose, row), m.looseBytes+len(value)
-	m.add(row.Candidate)
+	if !m.rebuild { // otherwise it is added then
+		m.add(row.Candidate)
+	}
 	m.fresh.Store(false)
 }
 
@@ -144,7 +149,7 @@ func (b *Backend) Candidates() []taint.Candidate {
 	m.fresh.Store(true) // first: who grows meanwhile waits for mu
 	if m.rebuild {
 		m.rebuild, m.cut = false, false
-		m.all, m.seen, m.taken = make([]taint.Candidate, 0, len(m.all)), make(map[string]struct{}, len(m.all)), nil
+		m.all, m.seen, m.taken = make([]taint.Candidate, 0, m.size), make(map[string]struct{}, m.size), nil
 		for _, x := range b.remembered(nil) {
 			m.take(x)
 		}

@@ -90,10 +90,7 @@ func run(ctx context.Context, o options) (err error) {
 	if o.hold {
 		return b.hold(ctx, found)
 	}
-	r := report{options: o, machine: measure.Machine("pgbench, PostgreSQL and what is in between"), busy: busy, loads: loads, server: b.version()}
-	for _, p := range found {
-		r.peers = append(r.peers, p)
-	}
+	r := report{options: o, machine: measure.Machine("pgbench, PostgreSQL and what is in between"), busy: busy, loads: loads, server: b.version(), peers: found}
 	if o.doLoad {
 		if r.turns, err = b.measureLoad(ctx, found, loads, o); err != nil {
 			return err

@@ -124,6 +124,7 @@ func BenchmarkSQLJudge(b *testing.B) {
 			judge := &sqlJudge{gate: g, accounts: map[sqlgate.Account]*sqlAccount{}}
 			a := sqlgate.Account{Gate: "shop", User: "app", Background: true}
 			judge.accounts[a] = &sqlAccount{name: a.Name()}
+			g.backend.Index()
 			st := sqlgate.Statement{SQL: "SELECT abalance FROM pgbench_accounts WHERE aid = 12345;"}
 			if r := judge.Judge(b.Context(), a, st); r.Verdict != gatehouse.Pass { // the application's own work: learned at once
 				b.Fatal("the first statement was refused")

@@ -45,6 +45,11 @@ func (g *Gate) withDatabase(ctx context.Context, c *config.Config) (*config.Conf
 	if g.options.Database == "" {
 		return c, nil
 	}
+	with := *c
+	if len(g.sql.all) > 0 && len(c.Data.SQL) == 0 { // a reload: it is the one that runs
+		with.Data.SQL = []config.SQLGate{g.sql.all[0].config}
+		return &with, nil
+	}
 	if len(c.Data.SQL) > 0 {
 		return nil, errors.New("--db and the configuration's data.sql both name a database: keep one of the two")
 	}
@@ -66,7 +71,6 @@ func (g *Gate) withDatabase(ctx context.Context, c *config.Config) (*config.Conf
 	if (d.Mode == config.SSLDisable || d.Mode == config.SSLRequire) && !d.Loopback() {
 		of.WeakUpstream.Reason = gatehouse.Reason("--db says sslmode=" + d.Mode)
 	}
-	with := *c
 	with.Data.SQL = []config.SQLGate{of}
 	return &with, nil
 }

@@ -215,6 +215,16 @@ func (d *tiered) app() http.Handler {
 	serve("/raw", func(w io.Writer, r *http.Request) error {
 		return d.query(r.Context(), w, rawStatements[r.FormValue("n")])
 	})
+	mux.HandleFunc("/upgrade", func(w http.ResponseWriter, _ *http.Request) {
+		c, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		fmt.Fprint(rw, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: custom\r\n\r\n")
+		_ = rw.Flush()
+		_, _ = io.Copy(io.Discard, c) // until the other side has gone
+	})
 	serve("/late", func(w io.Writer, r *http.Request) error { // its client may have gone, and it does not look
 		d.inHold.Add(1)
 		defer d.inHold.Add(-1)

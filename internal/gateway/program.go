@@ -33,4 +33,7 @@ func (g *Gate) BetweenSQLite(database driver.Connector, account string) (driver.
 // BetweenPostgreSQL is for a program that makes the SQL gate of its PostgreSQL
 // itself (pgwire.New): it gives who judges its statements, and who wants what it
 // reads.
-func (g *Gate) BetweenPostgreSQL() (sqlgate.Judge, sqlgate.Rows) { return g.sql.judge, g.sql.judge }
+func (g *Gate) BetweenPostgreSQL() (sqlgate.Judge, sqlgate.Rows) {
+	g.backend.Index()
+	return g.sql.judge, g.sql.judge
+}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 )
 
 func TestSQLGate_Injection_IsRefusedWithOneEventThatShowsBothSides(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil)
 	if a := d.item("/items", "lamp"); a.StatusCode != http.StatusOK || a.text != "lamp\n" {
 		t.Fatalf("an ordinary request: %s %q (%v)", a.Status, a.text, d.lastError())
@@ -57,6 +59,7 @@ func (d *tiered) wantEvent(f EventFilter, name string) gatehouse.Event {
 }
 
 func TestSQLGate_TwoThatSentTheSame_TheBackendAnswersAndNobodyIsBlamed(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	end := d.inFlight("/hold?copied=" + url.QueryEscape(injection))
 	defer end()
@@ -77,6 +80,7 @@ func TestSQLGate_TwoThatSentTheSame_TheBackendAnswersAndNobodyIsBlamed(t *testin
 }
 
 func TestSQLGate_Attacks_StrikeOnceForEachRequest(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	for i := range 5 {
 		if n := d.network.Stats().Bans; n != 0 {
@@ -90,6 +94,7 @@ func TestSQLGate_Attacks_StrikeOnceForEachRequest(t *testing.T) {
 }
 
 func TestSQLGate_SecondOrder_IsRefusedWithoutAStrike(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	execAll(t, d.shop.dsn(), "INSERT INTO notes VALUES ('"+strings.ReplaceAll(injection, "'", "''")+"')")
 	var a answered
@@ -115,6 +120,7 @@ func TestSQLGate_SecondOrder_IsRefusedWithoutAStrike(t *testing.T) {
 }
 
 func TestSQLGate_StatementOfOneAmongMany_IsFound(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	end := d.inFlight("/hold?q=something+else")
 	defer end()
@@ -160,6 +166,7 @@ func (d *tiered) settle() {
 }
 
 func TestSQLGate_ClientThatLeavesAtOnce_IsHeldToItsInputsAllTheSame(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	for range 5 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -190,6 +197,7 @@ func TestSQLGate_ClientThatLeavesAtOnce_IsHeldToItsInputsAllTheSame(t *testing.T
 // A client sends what the application itself writes. Whatever it is attributed
 // to, nobody else is refused, and nobody is banned.
 func TestSQLGate_AdversaryWhoSendsTheApplicationsOwnSQL_StopsNobody(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	d.learn("/items?name=lamp", "/all")
 	for _, text := range []string{
@@ -229,6 +237,7 @@ func (d *tiered) learn(targets ...string) {
 }
 
 func TestSQLGate_Shapes_AreLearnedAndSurviveARestart(t *testing.T) {
+	t.Parallel()
 	dir, s := stateFolder(t), newShop(t)
 	proxies := written(t, "network: {trusted_proxies: [127.0.0.1]}")
 	first := newTiered(t, s, nil, proxies, onDisk(dir))
@@ -251,6 +260,7 @@ func TestSQLGate_Shapes_AreLearnedAndSurviveARestart(t *testing.T) {
 // Where jobs use the account too it is never known whose a statement is: shapes
 // are learned all the same, of clients that are certainly different.
 func TestSQLGate_ShapesOfNobodyKnowsWhom_AreLearned(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), func(g *config.SQLGate) { g.Clients[0].Background = "any" }, written(t, "network: {trusted_proxies: [127.0.0.1]}"))
 	for i := range 4 {
 		if a := d.get("/all", fmt.Sprintf("X-Forwarded-For: 198.51.100.%d", i+1)); a.StatusCode != http.StatusOK {
@@ -276,6 +286,7 @@ func (d *tiered) forget() {
 }
 
 func TestSQLGate_Policy(t *testing.T) {
+	t.Parallel()
 	s := newShop(t)
 	limited := func(g *config.SQLGate) {
 		g.Clients[0].Allow = []config.SQLGrant{{Verbs: []string{"select"}, Tables: []string{"items"}}, {Verbs: []string{"all"}, Tables: []string{"notes"}}}
@@ -324,6 +335,7 @@ func TestSQLGate_Policy(t *testing.T) {
 }
 
 func TestSQLGate_MigrateAccount_Defines(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil)
 	c, err := pgx.Connect(t.Context(), d.dsn("migrate"))
 	if err != nil {
@@ -343,6 +355,7 @@ func TestSQLGate_MigrateAccount_Defines(t *testing.T) {
 }
 
 func TestSQLGate_Reload_AppliesWhatAccountsMay(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil)
 	if a := d.get("/raw?n=users"); a.StatusCode != http.StatusOK {
 		t.Fatalf("before: %s (%v)", a.Status, d.lastError())
@@ -370,6 +383,7 @@ func TestSQLGate_Reload_AppliesWhatAccountsMay(t *testing.T) {
 }
 
 func TestSQLGate_WrongPassword_IsToldAndStandsWhereEverythingIsObserved(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, observing)
 	_, err := pgx.Connect(t.Context(), strings.Replace(d.dsn("app"), appPassword, "not-the-password", 1))
 	if err == nil || !strings.Contains(err.Error(), "28P01") {
@@ -382,6 +396,7 @@ func TestSQLGate_WrongPassword_IsToldAndStandsWhereEverythingIsObserved(t *testi
 }
 
 func TestSQLGate_DatabaseThatIsDown_IsNoErrorOfTheStart(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -406,6 +421,7 @@ func TestSQLGate_DatabaseThatIsDown_IsNoErrorOfTheStart(t *testing.T) {
 }
 
 func TestSQLGate_PortThatIsTaken_IsOneClearLine(t *testing.T) {
+	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -426,6 +442,7 @@ func TestSQLGate_PortThatIsTaken_IsOneClearLine(t *testing.T) {
 }
 
 func TestSQLGate_RouteThatIsSerialised_IsKnownExactly(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, written(t, "routes: [{path: /all, serialise: true}]"))
 	end := make(chan struct{})
 	defer func() { <-end }()
@@ -448,6 +465,7 @@ func TestSQLGate_RouteThatIsSerialised_IsKnownExactly(t *testing.T) {
 }
 
 func TestSQLGate_RouteThatIsSerialisedBesideAStream_GoesOn(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil, written(t, "routes: [{path: /all, serialise: true}]"))
 	end := d.inFlight("/hold")
 	defer end()
@@ -460,6 +478,7 @@ func TestSQLGate_RouteThatIsSerialisedBesideAStream_GoesOn(t *testing.T) {
 }
 
 func TestSQLGate_LayersAndMetrics_TellWhatIsKnown(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil)
 	d.item("/items", "lamp")
 	d.item("/items", injection)
@@ -490,6 +509,7 @@ func TestSQLGate_LayersAndMetrics_TellWhatIsKnown(t *testing.T) {
 }
 
 func TestSQLGate_Suggestions_AreOfWhatIsLearned(t *testing.T) {
+	t.Parallel()
 	dir := stateFolder(t)
 	d := newTiered(t, newShop(t), nil, written(t, "network: {trusted_proxies: [127.0.0.1]}"), onDisk(dir))
 	d.learn("/items?name=lamp")
@@ -531,6 +551,7 @@ func TestSQLGate_Suggestions_AreOfWhatIsLearned(t *testing.T) {
 
 // A client whose statement was refused must not blur whose those of others are.
 func TestSQLGate_AfterARefusal_OneRequestInFlightIsStillKnownToBeTheCause(t *testing.T) {
+	t.Parallel()
 	d := newTiered(t, newShop(t), nil)
 	if a := d.item("/items", injection); a.StatusCode != http.StatusForbidden {
 		t.Fatalf("got %s %q (%v)", a.Status, a.text, d.lastError())
@@ -558,6 +579,7 @@ func TestDescribe_SQLGateWithoutItsSecrets_TellsItsAccounts(t *testing.T) {
 }
 
 func TestSQLGate_OfDB_TakesAPortNearItsOwnAndKeepsItsAccount(t *testing.T) {
+	t.Parallel()
 	s, dir := newShop(t), stateFolder(t)
 	database := func(o *Options) { o.Database, o.State = s.dsn(), dir }
 	backend := newBackend(t, hello)
@@ -576,6 +598,11 @@ func TestSQLGate_OfDB_TakesAPortNearItsOwnAndKeepsItsAccount(t *testing.T) {
 	if b, ok := other.Database(); !ok || b.Port == a.Port || b.Password == a.Password {
 		t.Errorf("account %+v beside %+v", b, a)
 	}
+	same := *other.options.Config
+	same.Data.SQL = nil // as it is read again
+	if err := other.Reload(&same); err != nil {
+		t.Errorf("a reload: %v", err)
+	}
 	first.end()
 	again := gateTo(t, backend.URL, database)
 	if b, ok := again.Database(); !ok || b.URL() != a.URL() {
@@ -583,5 +610,32 @@ func TestSQLGate_OfDB_TakesAPortNearItsOwnAndKeepsItsAccount(t *testing.T) {
 	}
 	if err := again.Reload(&config.Config{Upstream: backend.URL, Data: config.Data{SQL: []config.SQLGate{{Name: "x"}}}}); err == nil || !strings.HasPrefix(err.Error(), "--db and the configuration's data.sql both") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestSQLGate_ConnectionThatWasUpgraded_CountsAsARequestInFlight(t *testing.T) {
+	t.Parallel()
+	d := newTiered(t, newShop(t), nil)
+	c := d.dial()
+	fmt.Fprintf(c, "GET /upgrade HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: custom\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v, %v", res, err)
+	}
+	if a := d.get("/all"); a.StatusCode != http.StatusOK {
+		t.Fatalf("got %s (%v)", a.Status, d.lastError())
+	}
+	if by := d.appAccount().Attributed; by.Exact > 0 || by.Ambiguous == 0 {
+		t.Errorf("beside it: %+v", *by)
+	}
+	_ = c.Close()
+	eventually(t, "its end", func() bool { return d.exchanges.Len() == 0 })
+	before := *d.appAccount().Attributed
+	if a := d.get("/all"); a.StatusCode != http.StatusOK {
+		t.Fatalf("got %s (%v)", a.Status, d.lastError())
+	}
+	// It is not known what the backend still does for it.
+	if by := d.appAccount().Attributed; by.Exact > before.Exact {
+		t.Errorf("just after it: %+v", *by)
 	}
 }

@@ -43,6 +43,9 @@ type sqlServer struct {
 // openSQL makes the SQL gates.
 func (g *Gate) openSQL(c *config.Config) error {
 	g.sql.judge = &sqlJudge{gate: g, accounts: make(map[sqlgate.Account]*sqlAccount)}
+	if len(c.Data.SQL) > 0 {
+		g.backend.Index()
+	}
 	for i, of := range c.Data.SQL {
 		s, err := g.newSQLServer(of)
 		if err != nil {

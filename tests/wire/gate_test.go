@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/netip"
@@ -295,3 +296,6 @@ func firstDifference(bare, gated string) string {
 	}
 	return fmt.Sprintf("from line %d of %d and %d\n--- bare\n%s\n--- gated\n%s", from+1, len(a), len(b), show(a), show(b))
 }
+
+// withTLS has the gate end TLS.
+func withTLS(c *tls.Config) func(*pgwire.Options) { return func(o *pgwire.Options) { o.TLS = c } }

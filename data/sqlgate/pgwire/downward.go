@@ -39,6 +39,7 @@ type downward struct {
 }
 
 func (s *session) descend() {
+	defer s.survive()
 	d := &downward{stream: newStream(s.server, s.client), session: s}
 	last := d.run()
 	if last != nil && d.skip == 0 {
@@ -113,7 +114,9 @@ func (d *downward) lost(err error) []byte {
 	if d.leaving || d.fatal || d.partial() {
 		return nil
 	}
-	d.g.log.Warn("the database ended a session", "gate", d.g.o.Name, "error", plainEOF(err))
+	if count, tell := d.g.drops.began(d.g.now()); tell {
+		d.g.log.Warn("the database ended sessions", "gate", d.g.o.Name, "sessions", count, "error", plainEOF(err))
+	}
 	return faultf(stateLost, "the database has ended the session").fatal()
 }
 
@@ -143,7 +146,9 @@ func (d *downward) message(kind byte, length int) (bool, error) {
 	case 'S':
 		return d.parameter(length)
 	case 'G':
-		d.copyIn()
+		if err := d.copyIn(); err != nil {
+			return false, err
+		}
 	case 'N', 'A', 'H', 'c':
 	default: // what begins a session, replication, what is no message at all
 		return false, errServer
@@ -391,7 +396,7 @@ func (d *downward) readyFor() (entry, bool) {
 	case h == nil && d.passedOver > 0: // COPY failed before it read that Sync
 		d.passedOver--
 		d.skipping = false
-		return entry{at: d.asked}, true
+		return entry{at: d.settled}, true
 	}
 	return entry{}, false
 }

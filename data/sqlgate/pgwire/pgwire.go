@@ -92,6 +92,7 @@ type Gate struct {
 	secret   []byte
 	throttle *throttle
 	outage   outage
+	drops    outage
 
 	// ctx ends when the gate is closed by force.
 	ctx      context.Context

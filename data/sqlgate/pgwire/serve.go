@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"time"
 )
 
@@ -76,6 +77,11 @@ func (g *Gate) greet(conn net.Conn) {
 	}
 	go func() {
 		defer g.leave()
+		defer func() {
+			if v := recover(); v != nil { // what a stranger sends breaks nobody else's session
+				g.log.Error("signing a session in broke", "gate", g.o.Name, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			}
+		}()
 		g.hold(conn, client)
 	}()
 }
@@ -112,6 +118,7 @@ func addressOf(conn net.Conn) netip.Addr {
 // hold carries one connection from its first byte to its last.
 func (g *Gate) hold(conn net.Conn, client netip.Addr) {
 	defer conn.Close()
+	defer g.signedIn(conn)
 	ctx, cancel := context.WithTimeout(g.ctx, g.o.SignIn)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // it is given up then
@@ -121,9 +128,7 @@ func (g *Gate) hold(conn net.Conn, client netip.Addr) {
 		err = context.Cause(ctx)
 		g.endSession(s)
 	}
-	g.mu.Lock()
-	delete(g.signIns, conn)
-	g.mu.Unlock()
+	g.signedIn(conn)
 	switch {
 	case err != nil:
 		g.turnAway(d, err)
@@ -132,6 +137,13 @@ func (g *Gate) hold(conn net.Conn, client netip.Addr) {
 		defer g.endSession(s)
 		s.carry(told)
 	}
+}
+
+// signedIn ends what a connection counts for while it begins.
+func (g *Gate) signedIn(conn net.Conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.signIns, conn)
 }
 
 // turnAway tells a client why it was not let in.

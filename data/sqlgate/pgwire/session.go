@@ -3,9 +3,11 @@ package pgwire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,8 +17,9 @@ import (
 
 const (
 	// maxPending bounds the messages that wait for their answers. PostgreSQL
-	// holds back at most 8 KiB of answers, which are 1,638 of the shortest.
-	maxPending = 1 << 14
+	// holds back at most 8 KiB of answers, which are 1,638 of the shortest; where
+	// more are held back, the gate asks for them.
+	maxPending = 4096
 	// lastWords is how long a client has to take the last message.
 	lastWords = 3 * time.Second
 	// lastAnswer is how long the database has to end a session that the client
@@ -100,6 +103,7 @@ func (s *session) carry(reported map[string]string) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer s.survive()
 		s.ascend()
 	}()
 	s.descend()
@@ -111,6 +115,16 @@ func (s *session) carry(reported map[string]string) {
 	_ = s.server.Close()
 	<-done
 	s.forget()
+}
+
+// survive is deferred around either direction: what breaks one session breaks
+// no other, and ends it.
+func (s *session) survive() {
+	if v := recover(); v != nil {
+		s.g.log.Error("a session broke: it has ended", "gate", s.g.o.Name, "panic", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+		_ = s.client.Close() // so that the other direction ends
+		_ = s.server.Close()
+	}
 }
 
 // ascend carries the client's messages to the database.
@@ -207,7 +221,7 @@ func (s *session) over() (last []byte, ends bool) {
 		s.ended = true
 		s.room.Broadcast()
 		return s.last, true
-	case s.leaving:
+	case s.leaving: // it is late, or a gate that shuts down does not wait for who is gone
 		return nil, true
 	case s.g.draining.Load() && s.idle():
 		s.ended = true

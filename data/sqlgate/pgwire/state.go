@@ -59,9 +59,7 @@ func (s *session) take() entry {
 	if e.token != "" {
 		s.tokens--
 	}
-	if s.queue.n == maxPending-1 {
-		s.room.Broadcast()
-	}
+	s.room.Signal()
 	return e
 }
 
@@ -70,18 +68,20 @@ func (s *session) take() entry {
 func (s *session) answering() *entry {
 	for s.queue.n > 0 && s.queue.head().kind == copyEnd {
 		s.queue.pop()
+		s.room.Signal()
 	}
 	return s.queue.head()
 }
 
 // copyIn is told that the database reads what COPY carries. Sync that was sent
 // before CopyDone is passed over.
-func (s *session) copyIn() {
+func (s *session) copyIn() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.answering() == nil {
-		return
+	if h := s.answering(); h == nil || h.kind != 'Q' && h.kind != 'E' {
+		return errServer
 	}
+	defer s.room.Signal()
 	kept := s.queue.pop()
 	s.copying = true
 	for s.copying && s.queue.n > 0 {
@@ -93,11 +93,12 @@ func (s *session) copyIn() {
 		default:
 			// The database ends the session over such a message.
 			s.queue.unshift(kept)
-			return
+			return nil
 		}
 		s.queue.pop()
 	}
 	s.queue.unshift(kept)
+	return nil
 }
 
 // skipTo drops what the database skips after an error, up to Sync. The caller

@@ -72,6 +72,15 @@ func (s *session) define(name []byte, def *definition) *definition {
 	return def
 }
 
+// limitRows notes what a cursor may give that is declared by SQL.
+func (s *session) limitRows(r sqlgate.Ruling) {
+	if r.MaxRows > 0 {
+		s.mu.Lock()
+		s.statements.limit(r.MaxRows)
+		s.mu.Unlock()
+	}
+}
+
 func (st *statements) limit(rows int64) {
 	if rows > 0 && (st.leastRows == 0 || rows < st.leastRows) {
 		st.leastRows = rows

@@ -112,7 +112,7 @@ func (u *upward) queueUp(e entry) (skipped bool, err error) {
 	defer u.mu.Unlock()
 	for u.queue.n >= maxPending && !u.ended {
 		u.mu.Unlock()
-		err := u.flush() // else the answers might wait for it
+		err := u.ask()
 		u.mu.Lock()
 		if err != nil {
 			return false, err
@@ -125,6 +125,15 @@ func (u *upward) queueUp(e entry) (skipped bool, err error) {
 		return false, errEnded
 	}
 	return u.enter(e), nil
+}
+
+// ask sends on what waits, and has the database send what it holds back.
+func (u *upward) ask() error {
+	if err := u.flush(); err != nil {
+		return err
+	}
+	_, err := u.to.Write([]byte{'H', 0, 0, 0, 4}) // Flush
+	return err
 }
 
 // malformed replaces a message that cannot be read by one that fails in its
@@ -168,6 +177,7 @@ func (u *upward) query(length int) (bool, error) {
 	}
 	r := u.newRun(d.ruling, d.judged)
 	r.doubt = d.doubt
+	u.limitRows(d.ruling)
 	return true, u.send(entry{kind: 'Q', run: r}, length)
 }
 
