@@ -160,7 +160,7 @@ func (g *globals) configFile() (string, error) {
 const configName = "gatehouse.yaml"
 
 func (g *globals) configOptions() config.Options {
-	return config.Options{LookupEnv: g.process.LookupEnv, Rungs: gateway.RungNames(), Strict: gateway.StrictRungs()}
+	return config.Options{LookupEnv: g.process.LookupEnv, Rungs: gateway.RungNames(), Strict: gateway.StrictRungs(), Needed: gateway.NeededRungs()}
 }
 
 // admin reaches the running gate, or opens what one has left.

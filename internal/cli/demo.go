@@ -112,7 +112,7 @@ func (c demoCommand) config(upstream *url.URL, db *demoDatabase) (*config.Config
 		}
 		cfg.Modes[rung] = config.ModeSetting{Mode: gatehouse.Off, Reason: "demo --without"}
 	}
-	return cfg, cfg.Validate(config.Options{Rungs: gateway.RungNames(), Strict: gateway.StrictRungs()})
+	return cfg, cfg.Validate(config.Options{Rungs: gateway.RungNames(), Strict: gateway.StrictRungs(), Needed: gateway.NeededRungs()})
 }
 
 // freeAddress is the address asked for, or a free port where it is taken.

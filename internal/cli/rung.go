@@ -25,7 +25,7 @@ func noRung(name string) error {
 	c.Modes = map[string]config.ModeSetting{name: {Mode: gatehouse.Enforce}}
 	hint := "gatehouse layers names them"
 	var mistakes config.Errors
-	if errors.As(c.Validate(config.Options{Rungs: gateway.RungNames(), Strict: gateway.StrictRungs()}), &mistakes) && mistakes[0].Hint != "" {
+	if errors.As(c.Validate(config.Options{Rungs: gateway.RungNames(), Strict: gateway.StrictRungs(), Needed: gateway.NeededRungs()}), &mistakes) && mistakes[0].Hint != "" {
 		hint = mistakes[0].Hint
 	}
 	return usage("there is no rung %q; %s", name, hint)

@@ -128,6 +128,9 @@ func (r *reader) checkModes(c *Config) {
 		if setting.Mode == gatehouse.Off && !setting.Reason.Given() {
 			r.fail(key, "is off without a reason", "write {mode: off, reason: why}")
 		}
+		if missed := r.options.Needed[name]; missed != "" && setting.Mode == gatehouse.Off {
+			r.warn(key, "is off: "+missed, "observe refuses nothing and keeps that")
+		}
 	}
 }
 

@@ -201,3 +201,13 @@ func TestDiff_OfSQLGates_NamesWhatNeedsARestart(t *testing.T) {
 		t.Errorf("a gate more: %v", got)
 	}
 }
+
+func TestParse_RungThatOthersNeedIsOff_IsAWarning(t *testing.T) {
+	c, errs := parse(t, "modes: {input: {mode: off, reason: tried}}")
+	if len(errs) > 0 || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Error(), "modes.input: is off: nothing is seen") {
+		t.Errorf("%v, warnings %v", errs, c)
+	}
+	if c, _ := parse(t, "modes: {input: observe, application/csrf: {mode: off, reason: tried}}"); len(c.Warnings) != 0 {
+		t.Errorf("warnings %v", c.Warnings)
+	}
+}

@@ -37,6 +37,9 @@ type Options struct {
 	Rungs []string
 	// Strict are those of Rungs that have the mode strict.
 	Strict []string
+	// Needed says, of those of Rungs that others rely on, what is missed without
+	// them: a warning where one is off.
+	Needed map[string]string
 	// Upstream stands in for the key (run --upstream), and wins over it.
 	Upstream string
 

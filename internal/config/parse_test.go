@@ -32,7 +32,7 @@ func testOptions() Options {
 			return nil, &os.PathError{Op: "open", Path: path, Err: os.ErrNotExist}
 		},
 		Now:   func() time.Time { return now },
-		Rungs: []string{"network/address", "input", "application/csrf"}, Strict: []string{"network/address"},
+		Rungs: []string{"network/address", "input", "application/csrf"}, Strict: []string{"network/address"}, Needed: map[string]string{"input": "nothing is seen"},
 	}
 }
 

@@ -48,6 +48,8 @@ type rung struct {
 	// strict is the one of apart that the mode strict enforces with the rung;
 	// empty: the rung has no such mode.
 	strict string
+	// missed is what later rungs do without where this one is off; empty: nothing.
+	missed string
 	// fixed marks what the gate can't do without: it has no mode to choose.
 	fixed bool
 	// event is the security event that a refusal is recorded as, where the rung
@@ -116,10 +118,11 @@ func inURLRules() map[string]gatehouse.Mode {
 func requestRungs() []requestRung {
 	return []requestRung{
 		{rung{
-			name:  "network/client",
-			stops: "clients that are banned or denied, seen behind the trusted proxies",
-			why:   "settles the client's address once; every later rung, limit and event uses it",
-			event: events.AuthzFail,
+			name:   "network/client",
+			stops:  "clients that are banned or denied, seen behind the trusted proxies",
+			why:    "settles the client's address once; every later rung, limit and event uses it",
+			event:  events.AuthzFail,
+			missed: "the clients' addresses are not known, so that nobody is banned, and no statement's shape is learned from requests",
 		}, clientRung},
 		{rung{
 			name:  "network/headers",
@@ -156,13 +159,14 @@ func requestRungs() []requestRung {
 			event: events.XSS,
 		}, sanitizeRung},
 		{rung{
-			name:  "input",
-			stops: "bodies too large or too deep to inspect, malformed ones, and decompression bombs",
-			why:   "parses the request once; every rung below reads its inputs",
-			holds: "bodies of form, JSON and small multipart, up to input.limit; larger multipart is parsed as it streams",
-			mode:  gatehouse.Observe,
-			rules: map[string]gatehouse.Mode{"bomb": gatehouse.Enforce},
-			event: events.InputValidationFail,
+			name:   "input",
+			stops:  "bodies too large or too deep to inspect, malformed ones, and decompression bombs",
+			why:    "parses the request once; every rung below reads its inputs",
+			holds:  "bodies of form, JSON and small multipart, up to input.limit; larger multipart is parsed as it streams",
+			mode:   gatehouse.Observe,
+			rules:  map[string]gatehouse.Mode{"bomb": gatehouse.Enforce},
+			event:  events.InputValidationFail,
+			missed: "no rung below sees what requests bring: data/guard and application/markup find no attack in them",
 		}, inputRung},
 		{rung{
 			name:  csrf.Rung,
@@ -287,6 +291,17 @@ func StrictRungs() []string {
 		}
 	}
 	return names
+}
+
+// NeededRungs are those that others rely on, with what is missed without them.
+func NeededRungs() map[string]string {
+	missed := make(map[string]string)
+	for _, r := range rungs() {
+		if r.missed != "" {
+			missed[r.name] = r.missed
+		}
+	}
+	return missed
 }
 
 // RungNames are the names that `modes` and `allow` may use.

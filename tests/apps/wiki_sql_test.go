@@ -242,7 +242,7 @@ func (w *gatedWiki) enforced(t *testing.T, csp, guard string) (unknown int) {
 // The control: the wiki on the bare server and the bare database.
 func TestMediaWikiOnPostgreSQL_Bare_HasNoTroubleOfItsOwn(t *testing.T) {
 	if os.Getenv("GATEHOUSE_LONG") == "" {
-		t.Skip("GATEHOUSE_LONG=1 uses the wiki on the bare PostgreSQL too, as the control")
+		t.Skip("GATEHOUSE_LONG=1 has the control")
 	}
 	address := "127.0.0.1:" + testkit.FreePort(t)
 	origin := "http://" + address

@@ -6,7 +6,6 @@ package outline_test
 import (
 	"os"
 	"regexp"
-	"sync"
 	"testing"
 
 	"github.com/gatehousehq/gatehouse/tests/attacks/benign"
@@ -24,26 +23,20 @@ func rough(sql string) string {
 	return inList.ReplaceAllString(digits.ReplaceAllString(literal.ReplaceAllString(sql, "?"), "?"), "IN (?)")
 }
 
-// loadAll loads every recording, once for all tests, by app.
-var loadAll = sync.OnceValues(func() (map[string][]benign.Exchange, error) {
-	all := make(map[string][]benign.Exchange)
-	for _, app := range benign.Apps() {
-		exchanges, err := benign.Load(app)
-		if err != nil {
-			return nil, err
-		}
-		all[app] = exchanges
-	}
-	return all, nil
-})
+// loaded are the recordings by program, once they were asked for: no two tests
+// of this package run at once.
+var loaded = make(map[string][]benign.Exchange)
 
 func load(t *testing.T, app string) []benign.Exchange {
 	t.Helper()
-	all, err := loadAll()
-	if err != nil {
-		t.Fatal(err)
+	if loaded[app] == nil {
+		exchanges, err := benign.Load(app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loaded[app] = exchanges
 	}
-	return all[app]
+	return loaded[app]
 }
 
 // differs compares a text with PostgreSQL's reading of it.

@@ -7,31 +7,28 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	pgquery "github.com/wasilibs/go-pgquery"
 )
 
-// loadAll loads every recording, once for all tests.
-var loadAll = sync.OnceValues(func() (exchanges []Exchange, err error) {
-	for _, app := range Apps() {
-		of, err := Load(app)
-		if err != nil {
-			return nil, err
-		}
-		exchanges = append(exchanges, of...)
-	}
-	return exchanges, nil
-})
+// loaded are the recordings of all programs, once they were asked for: no two
+// tests of this package run at once.
+var loaded []Exchange
 
 func all(t testing.TB) []Exchange {
 	t.Helper()
-	exchanges, err := loadAll()
-	if err != nil {
-		t.Fatal(err)
+	if loaded != nil {
+		return loaded
 	}
-	return exchanges
+	for _, app := range Apps() {
+		of, err := Load(app)
+		if err != nil {
+			t.Fatal(err)
+		}
+		loaded = append(loaded, of...)
+	}
+	return loaded
 }
 
 // utility says whether a statement has no shape worth counting: what drivers
