@@ -138,7 +138,7 @@ func told(e gatehouse.Event) string {
 	switch {
 	case e.Outcome != gatehouse.Refused:
 		return ""
-	case e.Request == "" && e.Rung == guardRung:
+	case e.Request == "" && ofStatement(e):
 		return "an error, to the application whose own work it was"
 	case e.Request == "":
 		return "nothing: the connection was closed"
@@ -147,6 +147,9 @@ func told(e gatehouse.Event) string {
 	}
 	return fmt.Sprintf("status %d, and this identifier", e.Status)
 }
+
+// ofStatement reports whether the event is of a statement rather than a request.
+func ofStatement(e gatehouse.Event) bool { return strings.HasPrefix(e.Rung, "data/") }
 
 func who(e gatehouse.Event) string {
 	if e.Client == "" {
@@ -170,7 +173,7 @@ func (g *globals) whatNext(e gatehouse.Event) error {
 		return err
 	}
 	id := e.Request
-	if id == "" && e.Rung == guardRung { // the application's own work
+	if id == "" && ofStatement(e) { // the application's own work
 		id = e.ID
 	}
 	if id == "" {

@@ -155,3 +155,16 @@ func TestCutBackend(t *testing.T) {
 		t.Error("with nothing after --: nil, want an empty command, which is wrong usage")
 	}
 }
+
+func TestTold_SaysWhoLearnedOfTheRefusal(t *testing.T) {
+	for want, e := range map[string]gatehouse.Event{
+		"an error, to the application whose own work it was": {Outcome: gatehouse.Refused, Rung: "data/policy"},
+		"nothing: the connection was closed":                 {Outcome: gatehouse.Refused, Rung: "network/address"},
+		"status 403, and this identifier":                    {Outcome: gatehouse.Refused, Rung: "data/guard", Request: "x", Status: 403},
+		"":                                                   {Outcome: gatehouse.Observed, Rung: "data/policy"},
+	} {
+		if got := told(e); got != want {
+			t.Errorf("%s: told %q, want %q", e.Rung, got, want)
+		}
+	}
+}
