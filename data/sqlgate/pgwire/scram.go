@@ -15,6 +15,9 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/xdg-go/stringprep"
 )
 
 // SCRAM-SHA-256 (RFC 5802, 7677), as PostgreSQL has it: the user's name in the
@@ -60,10 +63,24 @@ func hmacSHA256(key []byte, text ...string) (sum [sha256.Size]byte) {
 	return sum
 }
 
-func newVerifier(password string, salt []byte) (*verifier, error) {
-	salted, err := pbkdf2.Key(sha256.New, password, salt, scramIterations, sha256.Size)
+// saltedPassword prepares a password as PostgreSQL does (SASLprep, RFC 4013) and
+// hashes it. One that cannot be prepared is taken as it is, as there: emoji, what
+// is no UTF-8.
+func saltedPassword(password string, salt []byte, iterations int) ([]byte, error) {
+	if prepared, err := stringprep.SASLprep.Prepare(password); err == nil && prepared != "" && utf8.ValidString(password) {
+		password = prepared
+	}
+	salted, err := pbkdf2.Key(sha256.New, password, salt, iterations, sha256.Size)
 	if err != nil {
 		return nil, fmt.Errorf("deriving a key: %w", err)
+	}
+	return salted, nil
+}
+
+func newVerifier(password string, salt []byte) (*verifier, error) {
+	salted, err := saltedPassword(password, salt, scramIterations)
+	if err != nil {
+		return nil, err
 	}
 	v := &verifier{salt: salt, serverKey: hmacSHA256(salted, "Server Key")}
 	client := hmacSHA256(salted, "Client Key")
@@ -248,9 +265,9 @@ func (c *scramClient) final(message []byte) (answer string, err error) {
 	case iterations < 1 || iterations > maxIterations:
 		return "", fmt.Errorf("%w: %d iterations, at most %d are done", errSCRAM, iterations, maxIterations)
 	}
-	salted, err := pbkdf2.Key(sha256.New, c.password, salt, iterations, sha256.Size)
+	salted, err := saltedPassword(c.password, salt, iterations)
 	if err != nil {
-		return "", fmt.Errorf("deriving a key: %w", err)
+		return "", err
 	}
 	without := "c=" + base64.StdEncoding.EncodeToString(append([]byte(c.header), c.binding...)) + ",r=" + nonce
 	auth := c.firstBare() + "," + serverFirst + "," + without
