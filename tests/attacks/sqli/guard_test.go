@@ -19,8 +19,8 @@ var (
 	coldGoals = map[string]int{"none": 970}
 )
 
-// TestGuard_FrozenCorpus_IsRefused judges every twentieth case, or all in the
-// long run, which also holds the lists of misses to the files.
+// TestGuard_FrozenCorpus_IsRefused judges every case, and holds the lists of
+// misses to the files.
 func TestGuard_FrozenCorpus_IsRefused(t *testing.T) {
 	sites, err := Sites()
 	if err != nil {
@@ -39,15 +39,13 @@ func TestGuard_FrozenCorpus_IsRefused(t *testing.T) {
 				}
 				for transform, all := range share.all {
 					t.Logf("%-12s %4d of %4d: %.1f %%", transform, share.refused[transform], all, 100*float64(share.refused[transform])/float64(all))
-					if goal := want[transform]; long() && 1000*share.refused[transform] < goal*all {
+					if goal := want[transform]; 1000*share.refused[transform] < goal*all {
 						t.Errorf("%s: %d of %d refused, want %d in 1,000", transform, share.refused[transform], all, goal)
 					}
 				}
 			})
 		}
-		if long() {
-			checkMisses(t, split, missed.String())
-		}
+		checkMisses(t, split, missed.String())
 	}
 }
 
@@ -88,13 +86,8 @@ type shares struct{ all, refused map[string]int }
 
 func judgeAll(t *testing.T, guard *taint.Guard, cases []Case, cold bool, missed *strings.Builder) shares {
 	t.Helper()
-	step := 20
-	if long() {
-		step = 1
-	}
 	share := shares{map[string]int{}, map[string]int{}}
-	for i := 0; i < len(cases); i += step {
-		c := cases[i]
+	for _, c := range cases {
 		st := taint.Statement{Account: "shop", Lexer: taint.Lexer{Dialect: taint.PostgreSQL}, Exchange: "x", SQL: c.SQL}
 		d := guard.Judge(st, candidatesOf(t, c, st.Exchange))
 		share.all[c.Transform]++
