@@ -142,7 +142,7 @@ func judged(text string) []reading {
 func send(t *testing.T, cases []Case, dial func() (net.Conn, error)) {
 	t.Helper()
 	var wait sync.WaitGroup
-	slots := make(chan struct{}, 8)
+	slots := make(chan struct{}, 24) // most of the time each waits for an end that does not come
 	for _, c := range cases {
 		slots <- struct{}{}
 		wait.Go(func() {
