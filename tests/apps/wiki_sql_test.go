@@ -171,6 +171,9 @@ func TestMediaWikiOnPostgreSQL_ThroughBothGates_WorksAsShipped(t *testing.T) {
 	signIn(t, b, w.origin)
 	writeSQL(t, b, w.origin, "Pure_SQL")
 	checkTrouble(t, b)
+	if b.Protocols()["h2"] == 0 {
+		t.Errorf("nothing came over HTTP/2: %v", b.Protocols())
+	}
 	wantNothing(t, w.gate, time.Time{}, taint.RuleUnknown)
 }
 
