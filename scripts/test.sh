@@ -61,7 +61,7 @@ packages() { # yes|no
     if [ $meet = no ] && grep -qE '^\s*go (func|[A-Za-z_.]+\()' "$dir"/*.go; then meet=yes; fi
     [ "${GATEHOUSE_LONG:-}" = 1 ] || [ "${path##*/}" != scenarios ] || meet=no
     if [ $meet = "$1" ] || { [ "$1" = no ] && compgen -G "$dir/*_pure_test.go" >/dev/null; }; then echo "$path"; fi
-  done <<<"$list"
+  done < <(sort -r <<<"$list") # the long ones of tests/ first
 }
 
 race=""
