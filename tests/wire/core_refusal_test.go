@@ -211,7 +211,7 @@ func backslashPipelined(t *testing.T, server *postgres.Server) {
 	front, _ := raw(t, gate.dsn())
 
 	gate.judge.ruling = func(st sqlgate.Statement) sqlgate.Ruling {
-		if st.Backslash && strings.Contains(st.SQL, "dangerous if off") {
+		if st.Backslash && strings.HasPrefix(st.SQL, `SELECT 'a\' --`) {
 			return sqlgate.Ruling{Request: "r-1"}
 		}
 		return sqlgate.Ruling{Verdict: gatehouse.Pass}
@@ -219,7 +219,7 @@ func backslashPipelined(t *testing.T, server *postgres.Server) {
 
 	front.Send(&pgproto3.Query{String: "SET standard_conforming_strings = off"})
 	front.Send(&pgproto3.Query{String: `SELECT 'a\' -- dangerous if off'`})
-	front.Send(&pgproto3.Query{String: `SELECT 'a\\b' -- dangerous if off in no reading`})
+	front.Send(&pgproto3.Query{String: `SELECT 'a\\b' -- the same in both readings`})
 	if err := front.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,8 @@ func backslashPipelined(t *testing.T, server *postgres.Server) {
 			both[st.Backslash]++
 		}
 	}
-	if both[true] != 1 || both[false] != 1 {
+	// The server may have answered to SET by then: then the other reading is none.
+	if both[true] != 1 || both[false] > 1 {
 		t.Errorf("it was judged in the readings %v, want once each", both)
 	}
 }

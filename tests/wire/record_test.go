@@ -38,8 +38,8 @@ type session struct {
 	pid  uint32
 	key  []byte
 	buf  []byte // what came and is no whole message yet
-	// cutting is held while what came is cut: pgx may read in a goroutine of its
-	// own while a session begins, where a write is slow.
+	// cutting guards frames, bodies, buf and seen: pgx may read in a goroutine of
+	// its own while a session begins, where a write is slow.
 	cutting sync.Mutex
 	frames  []frame
 	bodies  [][]byte // of frames, as they came; nil for what is no message
@@ -59,6 +59,8 @@ func (f frame) String() string { return fmt.Sprintf("%c %s", f.kind, f.text) }
 const noted = '!'
 
 func (s *session) note(what string) {
+	s.cutting.Lock()
+	defer s.cutting.Unlock()
 	s.frames = append(s.frames, frame{noted, what})
 	s.bodies = append(s.bodies, nil)
 }
@@ -154,18 +156,8 @@ func (s *session) await(kinds string, n int) {
 	_ = s.conn.SetReadDeadline(time.Now().Add(answerWithin)) // an open connection takes it
 	buf := make([]byte, 8<<10)
 	for {
-		for ; s.seen < len(s.frames); s.seen++ {
-			k := s.frames[s.seen].kind
-			if k == noted {
-				return
-			}
-			if strings.IndexByte(kinds, k) >= 0 {
-				n--
-			}
-			if n == 0 {
-				s.seen++
-				return
-			}
+		if s.look(kinds, &n) {
+			return
 		}
 		_, err := s.conn.Read(buf)
 		switch {
@@ -177,6 +169,27 @@ func (s *session) await(kinds string, n int) {
 			s.note("the connection is closed")
 		}
 	}
+}
+
+// look goes through the frames that came, and reports whether the last of those
+// that are awaited is among them, or the connection's end.
+func (s *session) look(kinds string, n *int) bool {
+	s.cutting.Lock()
+	defer s.cutting.Unlock()
+	for ; s.seen < len(s.frames); s.seen++ {
+		k := s.frames[s.seen].kind
+		if k == noted {
+			return true
+		}
+		if strings.IndexByte(kinds, k) >= 0 {
+			*n--
+		}
+		if *n == 0 {
+			s.seen++
+			return true
+		}
+	}
+	return false
 }
 
 func isReset(err error) bool {

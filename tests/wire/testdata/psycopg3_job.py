@@ -1,9 +1,13 @@
 """psycopg 3 doing its job. It prints all that it gets; the connection is PG*'s."""
 import asyncio
+import logging
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
+
+# Which error of a pipeline it warns of is a race in psycopg itself.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 
 def say(what, *values):
