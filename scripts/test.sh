@@ -48,8 +48,9 @@ beside() { # modules that are not the product's: they build, and their own tests
 # The race detector is for packages where goroutines meet: a package is one if
 # it, or its test, starts goroutines or imports what synchronises them. Tests
 # that only compute, for long, stand in files *_pure_test.go, which the race
-# detector does not build: their packages run without it as well. The scenarios
-# start a program a line, which the detector makes slow: the long run has it there.
+# detector does not build: their packages run without it as well. Of tests/, which
+# drive whole programs, apps and attribution have it in each run, and the others in
+# the long run: it makes them slow.
 packages() { # yes|no
   local list
   list=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}} {{join .Imports ","}},{{join .TestImports ","}},{{join .XTestImports ","}},{{end}}' ./...) || return 1
@@ -59,7 +60,9 @@ packages() { # yes|no
     meet=no
     case ",$imports" in *,sync,* | *,sync/atomic,* | *,golang.org/x/sync/*) meet=yes ;; esac
     if [ $meet = no ] && grep -qE '^\s*go (func|[A-Za-z_.]+\()' "$dir"/*.go; then meet=yes; fi
-    [ "${GATEHOUSE_LONG:-}" = 1 ] || [ "${path##*/}" != scenarios ] || meet=no
+    if [ "${GATEHOUSE_LONG:-}" != 1 ]; then
+      case "$path" in */tests/apps | */tests/attribution) ;; */tests/*) meet=no ;; esac
+    fi
     if [ $meet = "$1" ] || { [ "$1" = no ] && compgen -G "$dir/*_pure_test.go" >/dev/null; }; then echo "$path"; fi
   done < <(sort -r <<<"$list") # the long ones of tests/ first
 }
