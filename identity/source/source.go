@@ -57,7 +57,8 @@ type Found struct {
 	// Decision says, where the outcome is Invalid, by which rule and why.
 	Decision gatehouse.Decision
 	// Credential names the credential without holding it: a keyed hash, the
-	// same for each request that carries it. Zero where the outcome is None.
+	// same for each request that carries it. Zero where the outcome is None, and
+	// where what is Invalid is not one credential, or too long to be read.
 	Credential [32]byte
 }
 
