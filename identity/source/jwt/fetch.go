@@ -55,6 +55,7 @@ type keySet struct {
 	running chan struct{} // closed when the fetch that runs has ended; nil where none runs
 	tried   time.Time
 	failing bool
+	closed  bool
 }
 
 // fetched is a set as it was at a time.
@@ -133,7 +134,7 @@ func (s *keySet) start(now time.Time) <-chan struct{} {
 	if s.running != nil {
 		return s.running
 	}
-	if !s.tried.IsZero() && now.Sub(s.tried) < s.interval || s.ctx.Err() != nil {
+	if !s.tried.IsZero() && now.Sub(s.tried) < s.interval || s.closed {
 		return nil
 	}
 	s.tried = now
@@ -148,6 +149,13 @@ func (s *keySet) start(now time.Time) <-chan struct{} {
 		close(done)
 	})
 	return done
+}
+
+// close lets no fetch begin any more. It does not wait for the one that runs.
+func (s *keySet) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
 }
 
 func (s *keySet) fetch(now time.Time) error {
@@ -183,7 +191,7 @@ func (s *keySet) fetch(now time.Time) error {
 // tell says once that fetching fails, and once that it no longer does.
 func (s *keySet) tell(err error) {
 	switch {
-	case err != nil && !s.failing && s.ctx.Err() == nil:
+	case err != nil && !s.failing && !s.closed:
 		s.log.Warn("an issuer's keys can't be fetched; those that are there go on", "from", s.where, "for", s.maxStale, "error", err)
 	case err == nil && s.failing:
 		s.log.Info("an issuer's keys can be fetched again", "from", s.where)

@@ -102,6 +102,9 @@ func (s *Source) open(ctx context.Context, of Issuer, o Options) (*issuer, error
 // Close ends the fetches that run.
 func (s *Source) Close() error {
 	s.stop()
+	for _, i := range s.issuers {
+		i.keys.close()
+	}
 	s.all.Wait()
 	return nil
 }
