@@ -111,6 +111,7 @@ var places = []place{
 	{"audit", outside, leaves},
 	{"examples/shop", outside, nil},
 	{"examples/compose", outside, nil},
+	{"examples/identity", outside, nil},
 	{"tests", anything, nil},
 }
 

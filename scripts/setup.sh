@@ -29,7 +29,9 @@ python:sqlalchemy|python3-sqlalchemy|SQLAlchemy's statements, in tests/attacks/b
 python:psycopg2|python3-psycopg2|what both of them use
 python:psycopg|python3-psycopg|statements with bound parameters, in tests/attacks/benign
 postgres|postgresql|a throwaway server for the tests of the SQL gate
-node|nodejs|scripts of the pages under test, and node-postgres in tests/wire
+python:jwt|python3-jwt|a backend that verifies Gate-Identity, in tests/identity
+python:cryptography|python3-cryptography|the same
+node|nodejs|scripts of the pages under test, node-postgres in tests/wire, and a backend in tests/identity
 header:libpq-fe.h|libpq-dev|libpq's pipeline mode, in tests/wire
 java|default-jre-headless|JDBC, in tests/wire
 javac|default-jdk-headless|JDBC, in tests/wire
