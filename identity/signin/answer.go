@@ -33,6 +33,8 @@ type reader struct {
 	found   []evidence
 	// more is set where the answer asks for a second factor.
 	more bool
+	// renewed is set where it sets a session's cookie.
+	renewed bool
 	// target is where it redirects to, as a path.
 	target string
 }
@@ -72,8 +74,8 @@ func (e *reader) redirect() {
 	}
 	at := e.request.URL.ResolveReference(location)
 	e.target = at.Path
-	words := joined(wordsOf(wordsOf(nil, at.Path), firstBytes(location.RawQuery+" "+location.Fragment, 256)))
-	path := joined(wordsOf(nil, at.Path))
+	path := spoken(at.Path)
+	words := joined(append(spoken(at.Path), spoken(firstBytes(location.RawQuery+"&"+location.Fragment, 512))...))
 	same := strings.TrimSuffix(at.Path, "/") == strings.TrimSuffix(e.request.URL.Path, "/")
 	switch {
 	case has(words, moreWords) || has(path, factorWords) && !has(words, failWords):
@@ -83,13 +85,32 @@ func (e *reader) redirect() {
 		e.say(-7, "it redirects to where an error is told")
 	case has(path, signInWords) && !has(words, wellWords):
 		e.say(-6, "it redirects to a sign-in")
+	case same && location.RawQuery == e.request.URL.RawQuery && e.renewed:
+		e.say(1, "it redirects to where the form was sent, with another session")
 	case same && location.RawQuery == e.request.URL.RawQuery:
-		e.say(-2, "it redirects to where the form was sent")
+		e.say(-3, "it redirects to where the form was sent")
 	case same:
 		e.say(1, "it redirects to another view of where the form was sent")
 	default:
 		e.say(4, "it redirects away from the sign-in")
 	}
+}
+
+// spoken are the words of a path or a query, without what was drawn at random:
+// that has words in it by chance.
+func spoken(s string) (words []string) {
+	for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune("/?&=;", r) }) {
+		digits := 0
+		for _, r := range part {
+			if isDigit(r) {
+				digits++
+			}
+		}
+		if len(part) <= 12 || digits < 3 && len(part) <= 64 {
+			words = wordsOf(words, part)
+		}
+	}
+	return joined(words)
 }
 
 var (

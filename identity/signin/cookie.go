@@ -112,7 +112,7 @@ func (e *reader) cookies() {
 			best, why = 2, "it sets a cookie as a session's"
 		}
 	}
-	if best > 0 {
+	if e.renewed = best > 0; e.renewed {
 		e.say(best, why)
 	}
 }

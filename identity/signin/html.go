@@ -27,7 +27,7 @@ func (e *reader) html(page string) {
 		e.say(-2, "the page has a message of an error")
 	}
 	if p.refresh != "" && p.passwords == 0 {
-		words := joined(wordsOf(nil, p.refresh))
+		words := spoken(p.refresh)
 		if !has(words, failWords) && !has(words, signInWords) {
 			e.say(2, "the page sends the client on")
 		}

@@ -8,7 +8,7 @@ import (
 // tokenNames are the members in which an answer gives a token, without "_" and
 // case.
 var tokenNames = set(`token accesstoken authtoken sessiontoken jwt idtoken bearer bearertoken apitoken apikey sessionid session sid refreshtoken
-	key usertoken logintoken xauthtoken ticket`)
+	key usertoken logintoken xauthtoken ticket access refresh`)
 
 // TokenName reports whether a member of JSON of this name holds a credential.
 func TokenName(name string) bool {
@@ -136,6 +136,8 @@ func (e *reader) member(plain string, value any, depth int, say func(int, string
 		return
 	}
 	switch {
+	case value == nil && (plain == "data" || people[plain] || TokenName(plain) || strings.Contains(plain, "login") || strings.Contains(plain, "signin")):
+		say(-4, "what the JSON would give is null")
 	case verdicts[plain]:
 		switch v := value.(type) {
 		case bool:
@@ -179,8 +181,6 @@ func (e *reader) member(plain string, value any, depth int, say func(int, string
 		}
 	case people[plain] && value == json.Delim('{'):
 		say(4, "the JSON describes a person")
-	case value == nil && (plain == "data" || people[plain] || TokenName(plain) || strings.Contains(plain, "login") || strings.Contains(plain, "signin")):
-		say(-4, "what the JSON would give is null")
 	}
 }
 
@@ -209,7 +209,7 @@ func (e *reader) textMember(plain, text string, say func(int, string)) {
 			say(last.points, last.words)
 		}
 	case strings.HasPrefix(plain, "redirect") || plain == "url" || plain == "location" || plain == "next":
-		words := joined(wordsOf(nil, firstBytes(text, 512)))
+		words := spoken(firstBytes(text, 512))
 		switch {
 		case has(words, failWords):
 			say(-5, "the JSON names a page of an error")

@@ -54,6 +54,9 @@ func (m *Model) watch(a Attempt, p *profile, s *shape, own int) {
 				was.shape.vote(0, 1)
 			}
 			t.before = was.shape
+			if own >= sure && was.own >= sure && was.shape == s {
+				s.contradicted++
+			}
 		}
 	} else {
 		m.recent.order = append(m.recent.order, key)

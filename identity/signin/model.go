@@ -107,6 +107,8 @@ type shape struct {
 	// succeeded and failed are votes: of answers that told it themselves, two
 	// each; of what people did next, one.
 	succeeded, failed int
+	// contradicted is how often two passwords of one account had it as a success.
+	contradicted int
 }
 
 // A field is where successful sign-ins named their account.
@@ -155,6 +157,9 @@ func (m *Model) Judge(r *http.Request, a Attempt, answer Answer) Verdict {
 	if learned := s.learned(); learned != 0 {
 		e.say(learned, fmt.Sprintf("of answers like this, %d of %d were successes", s.succeeded, s.succeeded+s.failed))
 	}
+	if total := e.total(); total >= sure && s.doubtful() {
+		e.say(sure-1-total, "different passwords for one account were answered like this")
+	}
 	v := e.verdict(e.total(), m.name(s))
 	switch {
 	case own >= teaches && !e.more:
@@ -170,7 +175,7 @@ func (m *Model) Judge(r *http.Request, a Attempt, answer Answer) Verdict {
 func (e *reader) verdict(score int, shape uint64) Verdict {
 	v := Verdict{Score: score, Shape: shape, Why: e.why()}
 	switch {
-	case e.more && score > -sure:
+	case e.more && e.attempt.Kind != SecondFactor:
 		v.Outcome = Halfway
 	case score >= sure:
 		v.Outcome = Success
@@ -290,12 +295,18 @@ func (s *shape) learned() int {
 	return 5 * (s.succeeded - s.failed) / n
 }
 
+// doubtful reports whether answers of the shape can't be successes, whatever they
+// look like: no backend takes one password after the other. People who change
+// theirs contradict too, now and then.
+func (s *shape) doubtful() bool { return s.contradicted >= 3 && s.contradicted*20 >= s.succeeded }
+
 func (s *shape) vote(succeeded, failed int) {
 	s.succeeded += succeeded
 	s.failed += failed
 	if s.succeeded+s.failed > maxVotes {
 		s.succeeded /= 2
 		s.failed /= 2
+		s.contradicted /= 2
 	}
 }
 

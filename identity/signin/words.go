@@ -114,7 +114,7 @@ var routingNames = set(`action title route do mode task page view op cmd ajax q 
 var pairs = map[string]string{
 	"sign in": "signin", "log in": "login", "sign up": "signup", "sign out": "signout", "log out": "logout", "log off": "logoff",
 	"log on": "logon", "sign on": "signin", "two factor": "twofactor", "one time": "onetime", "create account": "createaccount", "new account": "createaccount",
-	"two step": "twofactor", "auth code": "authcode",
+	"two step": "twofactor", "gift card": "giftcard", "gift code": "giftcode", "auth code": "authcode",
 }
 
 // joined adds to words what two of them mean together.
@@ -175,10 +175,10 @@ func roleOf(name string) (role, int) {
 		return password, 0
 	}
 	switch {
-	case has(words, cardWords):
-		return card, 0
 	case has(words, couponWords):
 		return coupon, 0
+	case has(words, cardWords):
+		return card, 0
 	case has(words, strongCodeWords):
 		return strongCode, 0
 	case has(words, codeWords) && !has(words, otherCodes):
