@@ -52,6 +52,9 @@ var errNoAccount = errors.New("backend: a sign-in without an account")
 // error from the store it is bound, and a restart forgets it.
 func (s *Source) Bind(ctx context.Context, in SignIn) (Bound, error) {
 	now := s.o.Now()
+	if b, again := s.basicAgain(in, now); again {
+		return b, nil
+	}
 	gained := s.gained(in.Request, in.Answer, now)
 	if in.Account == "" && in.SecondFactor {
 		in.Account, _ = s.Halfway(in.Request)
@@ -64,12 +67,12 @@ func (s *Source) Bind(ctx context.Context, in SignIn) (Bound, error) {
 	creds := s.usable(in.Request, gained, in.Account)
 	if len(creds) == 0 {
 		creds = s.existing(in.Request)
-		if len(creds) > 0 && creds[0].name != "" {
+		if len(creds) > 0 {
 			b.Decision = gatehouse.Denied(RuleFixation, gatehouse.Place{Kind: gatehouse.Cookie, Name: creds[0].name},
 				"the sign-in did not renew the session's cookie: whoever knew it before is signed in too")
 		}
 	}
-	changed := s.supersede(in.Request, in.Account)
+	changed := s.supersede(in.Request)
 	if len(creds) == 0 {
 		s.mu.Unlock()
 		return b, s.write(ctx, changed...)
@@ -82,6 +85,23 @@ func (s *Source) Bind(ctx context.Context, in SignIn) (Bound, error) {
 	b.Principal, b.Credentials = *x.principal.Load(), len(creds)
 	s.mu.Unlock()
 	return b, s.write(ctx, append(changed, x)...)
+}
+
+// basicAgain finds the session of a request that signs in each time, and did so
+// before.
+func (s *Source) basicAgain(in SignIn, now time.Time) (Bound, bool) {
+	if _, _, basic := in.Request.BasicAuth(); !basic {
+		return Bound{}, false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	h := s.hash(in.Request.Header.Get("Authorization"))
+	x := s.bound[h]
+	if x == nil || x.account != in.Account || !x.lives(h, now, s.o.Idle) {
+		return Bound{}, false
+	}
+	x.use(now)
+	return Bound{Principal: *x.principal.Load(), Credentials: 1, Decision: gatehouse.Passed()}, true
 }
 
 // begin makes a session. The caller holds mu.
@@ -112,21 +132,25 @@ func (s *Source) gained(r *http.Request, a signin.Answer, now time.Time) (all []
 	for _, c := range signin.SetCookies(a.Header, now) {
 		all = append(all, gain{c.Name, c.Value, c.Expires, c.Deleted})
 	}
-	for _, t := range tokens(a, nil) {
-		all = append(all, gain{"", t, tokenExpiry(t), false})
-	}
+	all = append(all, tokens(a, nil)...)
 	if _, _, basic := r.BasicAuth(); basic {
-		all = append(all, gain{value: r.Header.Get("Authorization")})
+		all = append(all, gain{name: tokenMark + "basic", value: r.Header.Get("Authorization")})
 	}
 	return all
 }
+
+// tokenMark begins the names of credentials that are no cookies: no cookie's can
+// begin so.
+const tokenMark = "\x00"
+
+func isToken(name string) bool { return strings.HasPrefix(name, tokenMark) }
 
 // maxTokens bounds the tokens of one answer.
 const maxTokens = 4
 
 // tokens are the credentials in the JSON of an answer. only, where set, names the
 // members that count.
-func tokens(a signin.Answer, only map[string]bool) (all []string) {
+func tokens(a signin.Answer, only map[string]bool) (all []gain) {
 	text := strings.TrimLeft(string(a.Body[:min(len(a.Body), signin.MaxBody)]), " \t\r\n")
 	if text == "" || text[0] != '{' && text[0] != '[' {
 		return nil
@@ -139,7 +163,7 @@ func tokens(a signin.Answer, only map[string]bool) (all []string) {
 		if only != nil && !only[plain(name)] || only == nil && !signin.TokenName(name) {
 			return
 		}
-		all = append(all, strings.Clone(v))
+		all = append(all, gain{name: tokenMark + plain(name), value: v, expires: tokenExpiry(v)})
 	})
 	return all
 }
@@ -177,7 +201,7 @@ func (s *Source) usable(r *http.Request, all []gain, account string) (creds []ga
 	sent := map[string]bool{}
 	eachCookie(r.Header["Cookie"], func(name, value string) { sent[name+"="+value] = true })
 	for _, g := range all {
-		if g.name == "" {
+		if isToken(g.name) {
 			creds = append(creds, g)
 			continue
 		}
@@ -257,14 +281,11 @@ func (s *Source) existing(r *http.Request) (creds []gain) {
 
 // supersede ends what the client's credentials were bound to: it has signed in
 // anew. The caller holds mu.
-func (s *Source) supersede(r *http.Request, account string) (changed []*session) {
+func (s *Source) supersede(r *http.Request) (changed []*session) {
 	s.presented(r, func(p presented) {
 		x := s.bound[s.hash(p.value)]
 		if x == nil || x.ended {
 			return
-		}
-		if _, _, basic := r.BasicAuth(); basic && x.account == account {
-			return // it signs in with each request
 		}
 		s.remove(x)
 		changed = append(changed, x)

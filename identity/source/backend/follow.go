@@ -168,14 +168,14 @@ func (s *Source) refreshed(x *session, a signin.Answer) (changed bool) {
 		return false
 	}
 	for _, t := range tokens(a, refreshTokens) {
-		h := s.hash(t)
+		h := s.hash(t.value)
 		if one := s.bound[h]; one != nil && one.account != x.account {
 			continue
 		}
 		if s.bound[h] != x {
-			s.replace(x, "", s.o.Now())
+			s.replace(x, t.name, s.o.Now())
 		}
-		changed = s.hold(x, held{hash: h, expires: tokenExpiry(t)}) || changed
+		changed = s.hold(x, held{hash: h, name: t.name, expires: t.expires}) || changed
 	}
 	return changed
 }

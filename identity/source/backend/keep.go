@@ -119,14 +119,21 @@ func (s *Source) write(ctx context.Context, all ...*session) error {
 	return nil
 }
 
+// sweepEvery is how often sessions that are over are looked for.
+const sweepEvery = 10 * time.Minute
+
 // flushAtOnce is how many sessions one batch writes.
 const flushAtOnce = 256
 
 // Flush writes down what changed since, and removes sessions that are over. Call
 // it each few seconds: what was not written is Unknown after a crash.
 func (s *Source) Flush(ctx context.Context) error {
+	now := s.o.Now()
 	s.mu.Lock()
-	gone := s.sweep(s.o.Now())
+	var gone []*session
+	if now.Sub(s.swept) >= sweepEvery {
+		s.swept, gone = now, s.sweep(now)
+	}
 	all := make([]*session, 0, len(s.dirty)+len(gone))
 	for x := range s.dirty {
 		all = append(all, x)

@@ -91,7 +91,7 @@ func (s *Source) hold(x *session, c held) bool {
 	c.name = strings.Clone(c.name)
 	x.held = append(x.held, c)
 	s.bound[c.hash] = x
-	if c.name != "" && (s.names[c.name] > 0 || len(s.names) < maxNames) {
+	if !isToken(c.name) && (s.names[c.name] > 0 || len(s.names) < maxNames) {
 		s.names[c.name]++
 	}
 	return true

@@ -81,6 +81,7 @@ type Source struct {
 	count  int
 	// dirty are sessions whose last change is not written down yet.
 	dirty map[*session]struct{}
+	swept time.Time
 }
 
 var _ source.Source = (*Source)(nil)
