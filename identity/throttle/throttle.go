@@ -76,7 +76,9 @@ type Try struct {
 	// Lane is "known", "strangers" or "proven"; empty for what is no guess.
 	Lane string
 
+	// attempt is without its secrets; guesses is whether it had any.
 	attempt Attempt
+	guesses bool
 	device  device
 	charges []charge
 	address uint64
@@ -135,8 +137,14 @@ func laneOf(k signin.Kind) string {
 // Check decides about an attempt before the backend sees it, and charges what
 // passes: the caller owes a call of [Throttle.Told] for each Try that passes.
 func (t *Throttle) Check(ctx context.Context, a Attempt) *Try {
+	try := t.check(ctx, a)
+	try.attempt.Secrets = nil // a Try may be printed
+	return try
+}
+
+func (t *Throttle) check(ctx context.Context, a Attempt) *Try {
 	now := t.Now()
-	try := &Try{Decision: gatehouse.Passed(), attempt: a}
+	try := &Try{Decision: gatehouse.Passed(), attempt: a, guesses: a.Guesses()}
 	switch {
 	case a.Kind == signin.None || a.Kind == signin.SignOut:
 		return try
@@ -145,7 +153,7 @@ func (t *Throttle) Check(ctx context.Context, a Attempt) *Try {
 	case a.Proven:
 		try.Lane = LaneProven
 		return try
-	case !a.Guesses():
+	case !try.guesses:
 		return t.checkNaming(try, now)
 	}
 	try.device, _ = t.readDevice(a.Device, now)

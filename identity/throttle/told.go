@@ -65,7 +65,7 @@ const maxRefund = 6
 
 func (t *Throttle) succeeded(ctx context.Context, try *Try, r Result, now time.Time) (s Settled) {
 	a := &try.attempt
-	if !a.Guesses() || a.Ambiguous || try.Lane == LaneProven {
+	if !try.guesses || a.Ambiguous || try.Lane == LaneProven {
 		t.refund(try, try.cost)
 		try.takeBack()
 		return s
@@ -118,7 +118,7 @@ func (t *Throttle) failed(try *Try, r Result, now time.Time) (found []Finding) {
 	if a.Kind == signin.SignIn && a.Account != "" && !a.Ambiguous {
 		found = t.answers.told(a.Route, exists, r.Shape, r.Took)
 	}
-	if try.Lane != LaneStrangers || !a.Guesses() {
+	if try.Lane != LaneStrangers || !try.guesses {
 		return found
 	}
 	if f, risen := t.overall.failed(1, now); risen {

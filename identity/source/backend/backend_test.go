@@ -234,7 +234,7 @@ func TestBind_Token_IsKnownWhereverItIsSent(t *testing.T) {
 	}
 	w.is("ann", bearer("l4st-0123456789abcdef"))
 	w.now = w.now.Add(6 * time.Minute)
-	w.is("unknown", bearer(token)) // it says itself that it is over
+	w.is("none", bearer(token)) // it says itself that it is over, and is forgotten
 	w.is("unknown", bearer("n3xt-0123456789abcdef"))
 	w.is("ann", bearer("l4st-0123456789abcdef"))
 	w.follow(bearer("l4st-0123456789abcdef"), says(401, `{}`))
