@@ -19,6 +19,8 @@ type fields struct {
 	cards                                        bool
 	// others counts the fields that are none of these.
 	others int
+	// prose is set where one of those is a text that somebody wrote.
+	prose bool
 	// batch is set where there are more than a person's request has.
 	batch bool
 }
@@ -89,6 +91,7 @@ func (all *fields) add(i input.Input, as role, rank int) {
 		return
 	default:
 		all.others++
+		all.prose = all.prose || strings.Count(i.Value, " ") >= 3
 		return
 	}
 	if len(*to) >= maxFound {
@@ -224,7 +227,7 @@ func (all *fields) recovery() Attempt {
 }
 
 func (all *fields) withoutPassword(said []string) Attempt {
-	codes := codesOf(all.strong)
+	codes := codesOf(all.strong, looksLikeCode)
 	switch {
 	case all.cards:
 		return Attempt{}
@@ -233,16 +236,16 @@ func (all *fields) withoutPassword(said []string) Attempt {
 	case len(all.coupons) > 0 && !has(said, signUpWords):
 		return all.attempt(Coupon, all.coupons, "a field for a code that is worth something")
 	}
-	if codes = codesOf(all.weak); len(codes) > 0 && (has(said, factorWords) || has(said, signInWords)) && all.others <= 4 {
+	if codes = codesOf(all.weak, allDigits); len(codes) > 0 && (has(said, factorWords) || has(said, signInWords)) && all.others <= 4 {
 		return all.marked(SecondFactor, has(said, factorWords), "a field for a code, and the path says what for")
 	}
-	if len(all.accounts) == 0 || all.others > 6 {
+	if len(all.accounts) == 0 || all.others > 6 || all.prose {
 		return Attempt{}
 	}
 	switch {
 	case has(said, recoveryWords), lastIn(said, passwordWords):
 		return all.named(Recovery, nil, "an account alone, and the path says that it is recovered")
-	case has(said, signInWords) && all.best() >= 3:
+	case has(said, nameFirst) && all.best() >= 3:
 		return all.named(SignIn, nil, "an account alone, and the path says that it signs in")
 	}
 	return Attempt{}
@@ -255,9 +258,9 @@ func (all *fields) best() (best int) {
 	return best
 }
 
-func codesOf(fields []input.Input) (codes []input.Input) {
+func codesOf(fields []input.Input, looks func(string) bool) (codes []input.Input) {
 	for _, i := range fields {
-		if looksLikeCode(i.Value) {
+		if looks(i.Value) {
 			codes = append(codes, i)
 		}
 	}
@@ -273,8 +276,8 @@ func (all *fields) named(k Kind, secrets []input.Input, why string) Attempt {
 func (all *fields) marked(k Kind, named bool, why string) Attempt {
 	secrets := all.passwords
 	if k == SecondFactor {
-		if secrets = codesOf(all.strong); len(secrets) == 0 {
-			secrets = codesOf(all.weak)
+		if secrets = codesOf(all.strong, looksLikeCode); len(secrets) == 0 {
+			secrets = codesOf(all.weak, allDigits)
 		}
 	}
 	a := all.attempt(k, secrets, why)

@@ -85,6 +85,9 @@ func TestFind_WhatApplicationsSend(t *testing.T) {
 		{"a payment", "POST", "/pay", formType, "card_number=4111111111111111&security_code=123", signin.None, "", ""},
 		{"a checkout with an empty coupon", "POST", "/checkout", formType, "coupon_code=&city=Bern", signin.None, "", ""},
 		{"an order", "POST", "/orders", jsonType, `{"items":[{"sku":"a1","code":"123456"}],"customer":{"email":"ann@x"}}`, signin.None, "", ""},
+		{"a comment on recovery", "POST", "/blog/reset-your-life/comments", formType, "name=Ann&email=ann%40x&comment=this+is+what+I+think", signin.None, "", ""},
+		{"a profile", "POST", "/auth/profile", formType, "email=ann%40x", signin.None, "", ""},
+		{"a program", "POST", "/code/run", jsonType, `{"code":"abc123"}`, signin.None, "", ""},
 		{"a preference", "POST", "/settings", formType, "show_password=1&password_hint=x", signin.None, "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -137,7 +137,7 @@ func (m *Model) Judge(r *http.Request, a Attempt, answer Answer) Verdict {
 		return Verdict{Outcome: Unjudged, Why: fmt.Sprintf("the backend answered %d", answer.Status)}
 	}
 	if a.Kind == SignOut {
-		return signedOut(r, answer, m.now())
+		return signedOut(r, a, answer, m.now())
 	}
 	e := reader{attempt: &a, request: r, answer: answer}
 	if a.AccountAt.Name == "Authorization" {
@@ -214,11 +214,12 @@ func (e *reader) basic() {
 	}
 }
 
-// signedOut says whether an answer ended a session. A link may only be about it:
-// then the session's cookie must change too.
-func signedOut(r *http.Request, answer Answer, now time.Time) Verdict {
+// signedOut says whether an answer ended a session. A link, and a page that is
+// named after it, may only be about it: then the session's cookie must change too.
+func signedOut(r *http.Request, a Attempt, answer Answer, now time.Time) Verdict {
 	v := Verdict{Outcome: Failure, Score: -sure, Why: "the answer does not end a session"}
-	ended := r.Method != http.MethodGet
+	ended := a.Declared || r.Method == http.MethodDelete ||
+		r.Method != http.MethodGet && has(joined(wordsOf(nil, firstBytes(r.URL.Path, maxNormalised))), signOutWords)
 	for _, c := range SetCookies(answer.Header, now) {
 		ended = ended || !NotSession(c.Name) && (c.Deleted || SessionName(c.Name))
 	}
@@ -322,7 +323,8 @@ func (m *Model) name(s *shape) uint64 {
 // believed. Somebody who signs in as himself can name another in a field that
 // the backend does not read.
 func (p *profile) binds(a *Attempt) bool {
-	if a.Kind != SignIn && a.Kind != SignUp || a.Ambiguous || a.Batch {
+	// A sign-up that is careful answers the same for a name that is taken.
+	if a.Kind != SignIn || a.Ambiguous || a.Batch {
 		return false
 	}
 	at, total, mine := a.AccountAt.String(), 0, 0

@@ -153,6 +153,16 @@ func TestBinds_AnyFormWithAPassword_DoesNot(t *testing.T) {
 	}
 }
 
+// TestBinds_SignUp_DoesNot: the answer to who signs up with a name that is taken
+// is ordinarily that to any other, so as not to tell.
+func TestBinds_SignUp_DoesNot(t *testing.T) {
+	a := attempt(signin.SignUp, "victim", "x")
+	v := newModel(t, nil).Judge(post("/register"), a, signin.Answer{Status: 302, Header: http.Header{"Location": {"/check-your-mail"}, "Set-Cookie": {"sid=0123456789abcdef0123; HttpOnly"}}})
+	if v.Outcome != signin.Success || v.Binds {
+		t.Errorf("told as %v, binds is %v", v.Outcome, v.Binds)
+	}
+}
+
 func TestJudge_SignOut_EndsWithTheCookie(t *testing.T) {
 	m := newModel(t, nil)
 	gone := http.Header{"Location": {"/"}, "Set-Cookie": {"sid=; Max-Age=0; Path=/"}}
@@ -166,8 +176,14 @@ func TestJudge_SignOut_EndsWithTheCookie(t *testing.T) {
 		{"a link", "GET", signin.Answer{Status: 302, Header: gone}, signin.Success},
 		{"an article about it", "GET", html(200, "<h1>How to log out</h1>"), signin.Failure},
 		{"a refusal", "POST", html(403, "no"), signin.Failure},
+		{"an article about it that is changed", "POST ", signin.Answer{Status: 302, Header: http.Header{"Location": {"/w/Log_out"}}}, signin.Failure},
+		{"a script for everything", "POST ", signin.Answer{Status: 302, Header: gone}, signin.Success},
 	} {
-		v := m.Judge(httptest.NewRequest(c.method, "/logout", nil), signin.Attempt{Kind: signin.SignOut, Route: "x"}, c.answer)
+		target := "/logout"
+		if method, ok := strings.CutSuffix(c.method, " "); ok {
+			c.method, target = method, "/index.php?title=Log_out"
+		}
+		v := m.Judge(httptest.NewRequest(c.method, target, nil), signin.Attempt{Kind: signin.SignOut, Route: "x"}, c.answer)
 		if v.Outcome != c.want {
 			t.Errorf("%s is told as %v: %s", c.name, v.Outcome, v.Why)
 		}

@@ -97,6 +97,8 @@ var (
 var (
 	signInWords = set(`login signin logon session sessions authenticate authentication auth authorize userlogin wplogin token anmelden anmeldung connexion
 		credentials acceder entrar inloggen sso`)
+	// nameFirst are those of a sign-in that asks for the name before the password.
+	nameFirst     = set(`login signin logon identifier lookup anmelden connexion`)
 	signUpWords   = set(`register registration registrations signup join enroll enrol createaccount registrieren inscription registro subscribe`)
 	recoveryWords = set(`forgot forgotten reset recover recovery lost remind reminder lostpassword resetpassword passwordreset forgotpassword
 		passwordrecovery vergessen oubli olvido retrieve retrievepassword pwreset`)
@@ -234,4 +236,9 @@ func looksLikeCode(v string) bool {
 	}
 	n := utf8.RuneCountInString(v)
 	return rest == 0 && digits >= 4 && digits <= 10 || digits > 0 && n >= 6 && n <= 24
+}
+
+// allDigits reports whether a value is four to ten digits, in groups or not.
+func allDigits(v string) bool {
+	return looksLikeCode(v) && strings.IndexFunc(v, unicode.IsLetter) < 0
 }

@@ -74,7 +74,7 @@ func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, lim
 	c = charge{key: key, lane: lane}
 	d = gatehouse.Passed()
 	lane.with(key, now, func(a *account) {
-		if t.forgotten(a, now) {
+		if t.o.forgotten(a, now) {
 			*a = account{good: a.good}
 		}
 		fresh := secrets[:0:0]
@@ -113,14 +113,14 @@ func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, lim
 
 // delay is how long after a guess the next is due.
 func (t *Throttle) delay(failures int) time.Duration {
-	n := failures - t.Free
+	n := failures - t.o.Free
 	if n < 0 {
 		return 0
 	}
 	if n > 20 {
-		return t.MaxDelay
+		return t.o.MaxDelay
 	}
-	return min(2*time.Second<<n, t.MaxDelay)
+	return min(2*time.Second<<n, t.o.MaxDelay)
 }
 
 // takeBack undoes a charge.

@@ -67,7 +67,7 @@ func (t *Throttle) admitAddress(key uint64, cost float32, raised bool, now time.
 	t.addresses.with(key, now, func(a *address) {
 		a.turn(now)
 		good := a.good()
-		rate, more := t.Address, 2*good
+		rate, more := t.o.Address, 2*good
 		if raised && good == 0 {
 			rate.Burst = min(rate.Burst, raisedBurst)
 		}
@@ -102,7 +102,7 @@ func (t *Throttle) addressFailed(key, account uint64, now time.Time) (accounts i
 		a.turn(now)
 		a.failed.add(account)
 		accounts = a.failed.less(a.succeeded).less(a.before).count()
-		if accounts >= t.Stuffed && a.good()*2 < accounts && now.UnixNano() >= a.stuffed {
+		if accounts >= t.o.Stuffed && a.good()*2 < accounts && now.UnixNano() >= a.stuffed {
 			a.stuffed = now.Add(stuffedFor).UnixNano()
 			stuffs = true
 		}
@@ -124,9 +124,9 @@ func (t *Throttle) admitNaming(key uint64, now time.Time) (d gatehouse.Decision,
 	d = gatehouse.Passed()
 	t.addresses.with(key, now, func(a *address) {
 		a.turn(now)
-		left := a.naming.left(t.Naming, a.good(), now)
+		left := a.naming.left(t.o.Naming, a.good(), now)
 		if left < 1 {
-			wait = a.naming.wait(t.Naming, left)
+			wait = a.naming.wait(t.o.Naming, left)
 			d = gatehouse.Denied(RuleNaming, gatehouse.Place{}, "the address asked about many accounts: another question may come in %s", wait.Round(time.Second))
 			return
 		}

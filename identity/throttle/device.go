@@ -56,7 +56,7 @@ func (t *Throttle) readDevice(value string, now time.Time) (d device, ok bool) {
 	copy(d.id[:], body[1:])
 	for rest := body[1+idSize:]; len(rest) >= knownSize; rest = rest[knownSize:] {
 		k := knownAccount{tag: [tagSize]byte(rest), day: binary.BigEndian.Uint16(rest[tagSize:])}
-		if age := int(dayOf(now)) - int(k.day); age >= 0 && time.Duration(age)*24*time.Hour <= t.DeviceLife {
+		if age := int(dayOf(now)) - int(k.day); age >= 0 && time.Duration(age)*24*time.Hour <= t.o.DeviceLife {
 			d.known = append(d.known, k)
 		}
 	}
@@ -97,7 +97,7 @@ func (t *Throttle) cookieFor(d device, tag [tagSize]byte, now time.Time) *http.C
 	}
 	seal := t.hashes.Sum("device", string(body))
 	return &http.Cookie{
-		Name: DeviceCookie, Value: base64.RawURLEncoding.EncodeToString(append(body, seal[:]...)), Path: "/", MaxAge: int(t.DeviceLife / time.Second),
+		Name: DeviceCookie, Value: base64.RawURLEncoding.EncodeToString(append(body, seal[:]...)), Path: "/", MaxAge: int(t.o.DeviceLife / time.Second),
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }

@@ -38,7 +38,7 @@ func keyName(key uint64) string {
 
 // load puts the lanes that the store has into the table.
 func (t *Throttle) load(ctx context.Context) error {
-	for r, err := range t.Store.Scan(ctx, store.Query{Kind: keptKind, Limit: maxKept}) {
+	for r, err := range t.o.Store.Scan(ctx, store.Query{Kind: keptKind, Limit: maxKept}) {
 		if err != nil {
 			return fmt.Errorf("throttle: reading closed lanes: %w", err)
 		}
@@ -51,8 +51,8 @@ func (t *Throttle) load(ctx context.Context) error {
 		for _, b := range raw {
 			key = key<<8 | uint64(b)
 		}
-		t.accounts.with(key, t.Now(), func(a *account) {
-			a.failures, a.last, a.kept = uint16(min(max(k.Failures, 0), t.MaxFailures)), k.Last.UnixNano(), true
+		t.accounts.with(key, t.o.Now(), func(a *account) {
+			a.failures, a.last, a.kept = uint16(min(max(k.Failures, 0), t.o.MaxFailures)), k.Last.UnixNano(), true
 		})
 	}
 	return nil
@@ -65,13 +65,13 @@ func (t *Throttle) keep(ctx context.Context, c charge, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("throttle: encoding a lane: %w", err)
 	}
-	return t.write(ctx, store.Op{Record: store.Record{Kind: keptKind, Key: keyName(c.key), Value: value, Expires: now.Add(t.Closed)}})
+	return t.write(ctx, store.Op{Record: store.Record{Kind: keptKind, Key: keyName(c.key), Value: value, Expires: now.Add(t.o.Closed)}})
 }
 
 func (t *Throttle) write(ctx context.Context, op store.Op) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), writeTimeout)
 	defer cancel()
-	if err := t.Store.Batch(ctx, op); err != nil {
+	if err := t.o.Store.Batch(ctx, op); err != nil {
 		return fmt.Errorf("throttle: writing a lane: %w", err)
 	}
 	return nil

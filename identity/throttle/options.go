@@ -94,7 +94,9 @@ type Options struct {
 	// signed in there lately.
 	Address Rate
 	// Global is what all strangers together may fail. Default 3000, and five a
-	// second. Of the last half only addresses take at which somebody signed in.
+	// second. Half of it is for addresses at which somebody signed in; while
+	// failures are above the ordinary, three quarters of what comes back to the
+	// other half do not.
 	Global Rate
 	// Naming is how many accounts one address may ask about at recovery, sign-up,
 	// and sign-ins that ask for the name first. Default 60, and one each 10 seconds.

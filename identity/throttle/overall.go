@@ -10,8 +10,10 @@ import (
 
 // overall is what all strangers did together.
 type overall struct {
-	mu    sync.Mutex
-	spent budget
+	mu sync.Mutex
+	// spent is what all have spent; strange what addresses did at which nobody ever
+	// signed in.
+	spent, strange budget
 	// failures are those of this window; ordinary what a window ordinarily has.
 	window   int64
 	failures float64
@@ -30,29 +32,41 @@ const (
 	settle = 0.1
 )
 
-// admit takes what a guess costs all strangers. Of the last half of the budget
-// only trusted addresses take.
-func (o *overall) admit(r Rate, cost float32, trusted bool, now time.Time) (d gatehouse.Decision, wait time.Duration) {
+// slower is how many times slower the budget of strange addresses comes back
+// while failures are above the ordinary.
+const slower = 4
+
+// admit takes what a guess costs all strangers. Half of the budget is for trusted
+// addresses alone.
+func (o *overall) admit(r Rate, trusted bool, now time.Time) (d gatehouse.Decision, wait time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.turn(now)
-	left := o.spent.left(r, 0, now)
-	floor := float32(0)
-	if !trusted {
-		floor = float32(r.Burst) / 2
+	strange := Rate{max(r.Burst/2, 1), 2 * r.Every}
+	if o.raised {
+		strange.Every *= slower
 	}
-	if left-floor < cost {
-		wait = o.spent.wait(r, left-floor)
-		return gatehouse.Denied(RuleGlobal, gatehouse.Place{}, "too many sign-ins fail altogether; devices that signed in before are not concerned"), wait
+	left, leftToStrange := o.spent.left(r, 0, now), o.strange.left(strange, 0, now)
+	switch {
+	case left < 1:
+		wait = o.spent.wait(r, left)
+	case !trusted && leftToStrange < 1:
+		wait = o.strange.wait(strange, leftToStrange)
+	default:
+		o.spent.take(1)
+		if !trusted {
+			o.strange.take(1)
+		}
+		return gatehouse.Passed(), 0
 	}
-	o.spent.take(cost)
-	return gatehouse.Passed(), 0
+	return gatehouse.Denied(RuleGlobal, gatehouse.Place{}, "too many sign-ins fail altogether; devices that signed in before are not concerned"), wait
 }
 
 func (o *overall) refund(n float32) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.spent.refund(n)
+	o.strange.refund(n)
 	o.failures = max(o.failures-float64(n), 0)
 }
 

@@ -33,7 +33,7 @@ func (s *sprayed) turn(now time.Time) {
 // accounts. One that lets most in is a password that was handed out to all.
 func (t *Throttle) sprays(s *sprayed) bool {
 	failed := s.failed.less(s.succeeded).count()
-	return failed >= t.Sprayed && s.succeeded.count() < failed
+	return failed >= t.o.Sprayed && s.succeeded.count() < failed
 }
 
 // admitSecret decides about a secret that strangers try.
@@ -43,7 +43,7 @@ func (t *Throttle) admitSecret(secrets []uint64, now time.Time) gatehouse.Decisi
 		t.secrets.peek(key, func(s *sprayed) {
 			s.turn(now)
 			if t.sprays(s) {
-				d = gatehouse.Denied(RuleSpraying, gatehouse.Place{}, "the same secret failed at %d accounts and more within a day", t.Sprayed)
+				d = gatehouse.Denied(RuleSpraying, gatehouse.Place{}, "the same secret failed at %d accounts and more within a day", t.o.Sprayed)
 			}
 		})
 	}

@@ -14,7 +14,7 @@ import (
 // A Throttle is the rung. Make it with [New]. It may be used by many at once, and
 // is to outlive a reload of the configuration.
 type Throttle struct {
-	Options
+	o         Options
 	hashes    *keyed.Hasher
 	accounts  *table[account]
 	devices   *table[account]
@@ -34,9 +34,9 @@ func New(o Options) (*Throttle, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Throttle{Options: o, hashes: hashes, secrets: newTable(o.Secrets, weighSprayed)}
-	t.accounts = newTable(o.Accounts, t.weigh)
-	t.devices = newTable(max(o.Accounts/4, ways), t.weigh)
+	t := &Throttle{o: o, hashes: hashes, secrets: newTable(o.Secrets, weighSprayed)}
+	t.accounts = newTable(o.Accounts, t.o.weigh)
+	t.devices = newTable(max(o.Accounts/4, ways), t.o.weigh)
 	t.addresses = newTable(o.Addresses, t.weighAddress)
 	t.answers.routes = map[string]*compared{}
 	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
@@ -49,6 +49,8 @@ const loadTimeout = 30 * time.Second
 
 // An Attempt is what is to be decided about.
 type Attempt struct {
+	// Attempt is signin's. Of a second factor, and of a password that is asked
+	// again, the caller fills in Account: the session's.
 	signin.Attempt
 	// Client is the client's address, as the network layer settled it.
 	Client netip.Addr
@@ -143,7 +145,7 @@ func (t *Throttle) Check(ctx context.Context, a Attempt) *Try {
 }
 
 func (t *Throttle) check(ctx context.Context, a Attempt) *Try {
-	now := t.Now()
+	now := t.o.Now()
 	try := &Try{Decision: gatehouse.Passed(), attempt: a, guesses: a.Guesses()}
 	switch {
 	case a.Kind == signin.None || a.Kind == signin.SignOut:
@@ -191,9 +193,9 @@ func (t *Throttle) checkNaming(try *Try, now time.Time) *Try {
 		return try
 	}
 	t.accounts.with(t.accountKey(passwordLane, try.attempt.Account), now, func(a *account) {
-		left := a.asked.left(t.Recovery, 0, now)
+		left := a.asked.left(t.o.Recovery, 0, now)
 		if left < 1 {
-			try.deny(gatehouse.Denied(RuleRecovery, gatehouse.Place{}, "the account was asked to be recovered too often"), a.asked.wait(t.Recovery, left))
+			try.deny(gatehouse.Denied(RuleRecovery, gatehouse.Place{}, "the account was asked to be recovered too often"), a.asked.wait(t.o.Recovery, left))
 			return
 		}
 		a.asked.take(1)
@@ -210,7 +212,7 @@ func (t *Throttle) knownLane(try *Try, now time.Time) bool {
 		return false
 	}
 	key := first64(t.hashes.Sum("lane", laneOf(a.Kind), string(try.device.id[:]), name))
-	c, d, _ := t.admit(t.devices, key, t.brief(a, name), t.DeviceFailures, false, now)
+	c, d, _ := t.admit(t.devices, key, t.brief(a, name), t.o.DeviceFailures, false, now)
 	if d.Verdict != gatehouse.Pass {
 		return false
 	}
@@ -248,7 +250,7 @@ func (t *Throttle) strangersLane(ctx context.Context, try *Try, now time.Time) *
 	try.address, try.cost = t.addressKey(a.Client), 1
 	d, wait, trusted := t.admitAddress(try.address, try.cost, t.overall.isRaised(now), now)
 	if d.Verdict == gatehouse.Pass {
-		if d, wait = t.overall.admit(t.Global, try.cost, trusted, now); d.Verdict != gatehouse.Pass {
+		if d, wait = t.overall.admit(t.o.Global, trusted, now); d.Verdict != gatehouse.Pass {
 			t.refundAddress(try.address, try.cost)
 		}
 	}
@@ -264,7 +266,7 @@ func (t *Throttle) strangersLane(ctx context.Context, try *Try, now time.Time) *
 		if err := t.keep(ctx, c, now); err != nil {
 			try.Findings = append(try.Findings, Finding{RuleStore, a.Route, "a restart will forget an account's failures: " + err.Error()})
 		}
-		if c.failures >= t.MaxFailures {
+		if c.failures >= t.o.MaxFailures {
 			try.Findings = append(try.Findings, Finding{RuleClosed, a.Route, "devices that never signed in to an account are refused there, until it is recovered"})
 		}
 	}
@@ -275,7 +277,7 @@ func (t *Throttle) strangersLane(ctx context.Context, try *Try, now time.Time) *
 func (t *Throttle) chargeAccounts(try *Try, now time.Time) *Try {
 	a := &try.attempt
 	for _, name := range append([]string{nameOf(a)}, a.Others...) {
-		c, d, wait := t.admit(t.accounts, t.accountKey(laneOf(a.Kind), name), t.brief(a, skeleton(name)), t.MaxFailures, true, now)
+		c, d, wait := t.admit(t.accounts, t.accountKey(laneOf(a.Kind), name), t.brief(a, skeleton(name)), t.o.MaxFailures, true, now)
 		if d.Verdict != gatehouse.Pass {
 			try.takeBack()
 			return try.deny(d, wait)

@@ -333,7 +333,7 @@ func TestCheck_StuffingFromManyAddresses_IsToldAndBounded(t *testing.T) {
 			}
 		}
 	}
-	if judged > 20_000 || !w.found(throttle.RuleStuffing) {
+	if judged > 8_000 || !w.found(throttle.RuleStuffing) {
 		t.Errorf("%d of 100,000 were judged, findings %v", judged, w.findings)
 	}
 	if strangers < 95 {

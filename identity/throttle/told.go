@@ -38,7 +38,7 @@ func (t *Throttle) Told(ctx context.Context, try *Try, r Result) Settled {
 		return Settled{}
 	}
 	try.told = true
-	now := t.Now()
+	now := t.o.Now()
 	switch r.Outcome {
 	case signin.Success:
 		return t.succeeded(ctx, try, r, now)
@@ -131,7 +131,7 @@ func (t *Throttle) failed(try *Try, r Result, now time.Time) (found []Finding) {
 		found = append(found, Finding{RuleStuffing, a.Route, fmt.Sprintf("an address tried about %d accounts within 10 minutes, and hardly any let it in: it is refused for half an hour", n)})
 	}
 	if t.secretTold(try.secrets, key, false, now) {
-		found = append(found, Finding{RuleSpraying, a.Route, fmt.Sprintf("one secret failed at %d accounts within a day: strangers who bring it are refused", t.Sprayed)})
+		found = append(found, Finding{RuleSpraying, a.Route, fmt.Sprintf("one secret failed at %d accounts within a day: strangers who bring it are refused", t.o.Sprayed)})
 	}
 	return found
 }
