@@ -61,6 +61,7 @@ type Exchange struct {
 	Unread bool
 
 	suspected candidates
+	records   records
 	refusal   atomic.Pointer[gatehouse.Decision]
 	// What follows is the Backend's, and guarded by its lock: the hashes of the
 	// exchange's specific values, and since when it is there.

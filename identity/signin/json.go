@@ -1,0 +1,232 @@
+package signin
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// tokenNames are the members in which an answer gives a token, without "_" and
+// case.
+var tokenNames = set(`token accesstoken authtoken sessiontoken jwt idtoken bearer bearertoken apitoken apikey sessionid session sid refreshtoken
+	key usertoken logintoken xauthtoken ticket access refresh`)
+
+// TokenName reports whether a member of JSON of this name holds a credential.
+func TokenName(name string) bool {
+	return tokenNames[strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))]
+}
+
+// Members calls yield with the members of objects in text, at most to a depth of
+// six; of lists, the first 16 elements. It stops at what is no JSON: a text that
+// is cut off gives what it has. path is the names, joined by dots.
+func Members(text string, yield func(path, name string, value any)) {
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	walkValue(d, "", "", 0, yield)
+}
+
+const (
+	maxMemberDepth = 32
+	shownDepth     = 6
+	shownElements  = 16
+)
+
+// walkValue reads one value. It reports false where the text ends.
+func walkValue(d *json.Decoder, path, name string, depth int, yield func(string, string, any)) bool {
+	t, err := d.Token()
+	if err != nil || depth > maxMemberDepth {
+		return false
+	}
+	switch t {
+	case json.Delim('{'):
+		yieldAt(depth, path, name, t, yield)
+		for d.More() {
+			k, err := d.Token()
+			key, ok := k.(string)
+			if err != nil || !ok {
+				return false
+			}
+			at := key
+			if path != "" {
+				at = path + "." + key
+			}
+			if !walkValue(d, at, key, depth+1, yield) {
+				return false
+			}
+		}
+		_, err = d.Token()
+		return err == nil
+	case json.Delim('['):
+		empty := !d.More()
+		if !empty {
+			yieldAt(depth, path, name, t, yield)
+		}
+		for n := 0; d.More(); n++ {
+			to := yield
+			if n >= shownElements {
+				to = func(string, string, any) {}
+			}
+			if !walkValue(d, path+"[]", name, depth+1, to) {
+				return false
+			}
+		}
+		_, err = d.Token()
+		return err == nil
+	}
+	yieldAt(depth, path, name, t, yield)
+	return true
+}
+
+func yieldAt(depth int, path, name string, v any, yield func(string, string, any)) {
+	if depth > 0 && depth <= shownDepth {
+		yield(path, name, v)
+	}
+}
+
+// json looks at the members of an answer.
+func (e *reader) json(text string) {
+	if t := strings.TrimSpace(text); t == "true" || t == "false" || t == "null" || t == "[]" || t == "{}" {
+		e.text(strings.Replace(strings.Replace(t, "null", "false", 1), "[]", "false", 1))
+		return
+	}
+	told := map[string]bool{}
+	once := func(points int, words string) {
+		if !told[words] {
+			told[words] = true
+			e.say(points, words)
+		}
+	}
+	depthOf := func(path string) int { return strings.Count(path, ".") + 1 }
+	Members(text, func(path, name string, value any) {
+		plain := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+		if asksMore(plain, value) {
+			e.more = true
+			once(2, "the JSON asks for a second factor")
+			return
+		}
+		if depthOf(path) <= 4 {
+			e.member(plain, value, depthOf(path), once)
+		}
+	})
+}
+
+// asksMore reports whether a member says that a second factor is wanted.
+func asksMore(plain string, value any) bool {
+	about := false
+	for _, w := range [...]string{"mfa", "2fa", "twofactor", "otp", "totp", "secondfactor"} {
+		about = about || strings.Contains(plain, w)
+	}
+	switch v := value.(type) {
+	case bool:
+		return about && v && !strings.Contains(plain, "enabled") && !strings.Contains(plain, "verified")
+	case string:
+		low := strings.ToLower(v)
+		if about && (strings.Contains(plain, "token") || strings.Contains(plain, "challenge")) {
+			return v != ""
+		}
+		return len(low) < 64 && (strings.Contains(low, "mfa_required") || strings.Contains(low, "2fa_required") || strings.Contains(low, "otp_required") ||
+			strings.Contains(low, "two_factor") || strings.Contains(low, "mfa_challenge") || strings.Contains(low, "software_token_mfa"))
+	}
+	return false
+}
+
+// member looks at one member. plain is its name in lower case.
+func (e *reader) member(plain string, value any, depth int, say func(int, string)) {
+	if text, ok := value.(string); ok {
+		e.textMember(plain, text, say)
+		return
+	}
+	switch {
+	case value == nil && (plain == "data" || people[plain] || TokenName(plain) || strings.Contains(plain, "login") || strings.Contains(plain, "signin")):
+		say(-4, "what the JSON would give is null")
+	case verdicts[plain]:
+		switch v := value.(type) {
+		case bool:
+			if v {
+				say(6, "the JSON says that it succeeded")
+			} else {
+				say(-8, "the JSON says that it failed")
+			}
+		case json.Number:
+			if v == "0" && plain != "status" {
+				say(-6, "the JSON says that it failed")
+			} else if v == "1" && plain != "status" {
+				say(5, "the JSON says that it succeeded")
+			} else if n, err := v.Int64(); err == nil && n >= 400 && n < 600 {
+				say(-6, "the JSON says that it failed")
+			}
+		}
+	case errorNames[plain]:
+		switch v := value.(type) {
+		case bool:
+			if v {
+				say(-7, "the JSON has an error")
+			} else {
+				say(4, "the JSON says that there is no error")
+			}
+		case json.Delim:
+			say(-5, "the JSON has an error")
+		case json.Number:
+			if v != "0" {
+				say(-5, "the JSON has an error")
+			}
+		}
+	case codeNames[plain] && depth == 1:
+		if n, ok := value.(json.Number); ok {
+			switch {
+			case n == "0" || n == "200" || n == "20000" || n == "1" && plain == "code":
+				say(4, "the JSON's code is that of success")
+			default:
+				say(-5, "the JSON's code is that of a failure")
+			}
+		}
+	case people[plain] && value == json.Delim('{'):
+		say(4, "the JSON describes a person")
+	}
+}
+
+func (e *reader) textMember(plain, text string, say func(int, string)) {
+	low := strings.ToLower(text)
+	switch {
+	case TokenName(plain) && len(text) >= minSecret && !strings.ContainsAny(text, " \n"):
+		say(7, "the JSON gives a token")
+	case verdicts[plain]:
+		switch low {
+		case "ok", "success", "succeeded", "true", "authenticated", "valid", "pass", "passed", "loggedin", "complete", "pass_", "1", "y", "yes":
+			say(6, "the JSON says that it succeeded")
+		case "error", "fail", "failed", "failure", "false", "invalid", "denied", "unauthorized", "ng", "0", "n", "no":
+			say(-8, "the JSON says that it failed")
+		}
+	case codeNames[plain] && has(wordsOf(nil, firstBytes(low, 64)), failWords):
+		say(-5, "the JSON's code is that of a failure")
+	case errorNames[plain] && text != "":
+		say(-6, "the JSON has an error")
+	case messages[plain]:
+		n := len(e.found)
+		e.phrases(text, 4)
+		if len(e.found) > n { // each message counts once
+			last := e.found[n]
+			e.found = e.found[:n]
+			say(last.points, last.words)
+		}
+	case strings.HasPrefix(plain, "redirect") || plain == "url" || plain == "location" || plain == "next":
+		words := spoken(firstBytes(text, 512))
+		switch {
+		case has(words, failWords):
+			say(-5, "the JSON names a page of an error")
+		case has(words, moreWords):
+			e.more = true
+		case !has(words, signInWords) && text != "":
+			say(3, "the JSON names where to go on")
+		}
+	}
+}
+
+var (
+	verdicts = set(`ok success succeeded successful status result authenticated isauthenticated loggedin isloggedin valid issuccess authorized
+		loginok state login outcome`)
+	errorNames = set(`error errors err exception failure haserror iserror errorcode errcode errormessage errormsg errordescription reason fault detail
+		fielderrors nonfielderrors formerrors`)
+	codeNames = set(`code errno retcode returncode resultcode statuscode rc`)
+	people    = set(`user account profile currentuser me member customer principal viewer userinfo`)
+	messages  = set(`message msg text title description info notice html content`)
+)
