@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/gatehousehq/gatehouse/limit"
@@ -82,6 +83,7 @@ func New(o Options) (*Limiter, error) {
 	settings.DialerRetries = 1
 	settings.DisableIdentity = true
 	settings.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	logging.Disable() // its one logger writes to standard error what calls return as errors too
 	return &Limiter{client: redis.NewClient(settings), script: redis.NewScript(script), secret: o.Secret, now: o.Now}, nil
 }
 

@@ -275,6 +275,22 @@ func TestLimiter_ServerThatIsSilent_TakesNoLongerThanTheContext(t *testing.T) {
 	}
 }
 
+// After as many failures as its pool has connections the client stops dialling in
+// calls and dials in the background: it must find the server by that too.
+func TestLimiter_ServerAwayForManyCalls_IsFoundAgain(t *testing.T) {
+	s := redis.Start(t)
+	l := open(t, store.Options{URL: s.URL()})
+	s.Kill()
+	takes := []limit.Take{{Key: "k", Rate: limit.Rate{Count: 10, Per: time.Hour}}}
+	for range 200 {
+		if err := l.Take(t.Context(), takes); err == nil {
+			t.Fatal("a call succeeded without a server")
+		}
+	}
+	s.Restart()
+	until(t, "a call succeeds", func() bool { return l.Take(t.Context(), takes) == nil })
+}
+
 func BenchmarkLimiter_Take(b *testing.B) {
 	s := redis.Start(b)
 	l := open(b, store.Options{URL: s.URL()})
