@@ -89,6 +89,7 @@ var places = []place{
 	{"secret", leaf, []string{"."}},
 	{"limit", leaf, []string{"."}},
 	{"store", leaf, []string{"."}},
+	{"store/redis", leaf, []string{".", "limit", "store"}},
 	{"input", leaf, []string{"."}},
 	{"events", leaf, []string{".", "secret"}},
 	{"events/sink", leaf, []string{".", "secret", "events", "store"}},

@@ -36,6 +36,7 @@ header:libpq-fe.h|libpq-dev|libpq's pipeline mode, in tests/wire
 java|default-jre-headless|JDBC, in tests/wire
 javac|default-jdk-headless|JDBC, in tests/wire
 jar:postgresql|libpostgresql-jdbc-java|JDBC, in tests/wire
+redis-server|redis-server|limits that replicas share, in store/redis
 pgbouncer|pgbouncer|a pooler behind the SQL gate and before it, and a peer in benchmarks/sql
 nginx|nginx-light|a peer in benchmarks/http
 sqlmap|sqlmap|payloads that others wrote, for the guard
@@ -118,6 +119,7 @@ install_packages() {
   case " $* " in *" nginx-light "*) disable nginx ;; esac
   case " $* " in *" pgbouncer "*) disable pgbouncer ;; esac
   case " $* " in *" postgresql "*) disable postgresql ;; esac
+  case " $* " in *" redis-server "*) disable redis-server ;; esac
 }
 
 unpack_mediawiki() {
