@@ -11,6 +11,9 @@ type Principal struct {
 	Issuer string
 	Tenant string
 	Roles  []string
+	// Scopes are what a token was issued for, such as "orders:read": at most
+	// that, whatever the roles say. Nil where the source knows of none.
+	Scopes []string
 	// SignedIn is when the person proved who they are; zero where unknown.
 	SignedIn time.Time
 	// SecondFactor is set where that proof took two factors.
