@@ -15,7 +15,7 @@ func (s *setup) hold(t testing.TB, from string, most int) (list []net.Conn) {
 	t.Helper()
 	for i := range most {
 		a := netip.MustParseAddr(from)
-		if a.Is6() && !a.Is4In6() { // any of the /64
+		if a.Is6() && !a.Is4In6() && !a.IsLoopback() { // any of the /64
 			b := a.As16()
 			b[14], b[15] = byte(i>>8), byte(i)
 			a = netip.AddrFrom16(b)
