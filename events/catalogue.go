@@ -88,6 +88,30 @@ var catalogue = [...]Entry{
 		Meaning: "A finding about the application: it writes a password to the database as it came, or as a fast hash of it. Detail has table, column and form. Store argon2id, scrypt or bcrypt. Told once a day for each column; refused where data/guard/password-stored is in enforce.",
 	},
 	{
+		Name: "gate_probing", Level: gatehouse.Warning, short: "the account tries routes of other roles",
+		Meaning: "An account was refused several routes that only other roles may use, within Detail's window. Told once for each window. A page that asks for such routes in everybody's name is not counted, once five accounts were refused them within a day.",
+	},
+	{
+		Name: "malicious_excess_404", Level: gatehouse.Warning,
+		Meaning: "A client asked for many different routes that do not exist, most of its requests among them: a scanner. Links that many people follow into nowhere are not counted. docs/decisions/patterns.md has the thresholds and the known false alarms.",
+	},
+	{
+		Name: "malicious_attack_tool", Level: gatehouse.Warning,
+		Meaning: "A client asked for several things that scanners look for, such as settings files and consoles of products which this site does not run.",
+	},
+	{
+		Name: "malicious_direct_reference", Level: gatehouse.Warning,
+		Meaning: "A client asked for far more identifiers of one route than others do, one after the other, or mostly such as it may not have. If it is a program of yours, declare it. What is open to everybody, such as a catalogue, is not counted.",
+	},
+	{
+		Name: "gate_failures_rise", Level: gatehouse.Warning,
+		Meaning: "Requests of one client fail far above its own and the site's ordinary level, or attempts to sign in fail so at the whole site. Detail says what failed.",
+	},
+	{
+		Name: "gate_new_device", Level: gatehouse.Info,
+		Meaning: "An account signed in from a device that was not seen of it before. Ordinary when somebody has a new telephone; not when failures went before.",
+	},
+	{
 		Name: "sys_startup", Level: gatehouse.Info,
 		Meaning: "The gate started. Detail has its version and where it listens.",
 	},
@@ -130,6 +154,10 @@ var catalogue = [...]Entry{
 	{
 		Name: "gate_banned", Level: gatehouse.Warning,
 		Meaning: "An address is refused until the time in Detail. `gatehouse bans remove` ends it.",
+	},
+	{
+		Name: "gate_ban_spared", Level: gatehouse.Warning,
+		Meaning: "Strikes would have banned an address that many good sessions share: an office, a school, a carrier. One of the people behind it attacks, and what each request does is judged as ever. `gatehouse bans add` bans it all the same.",
 	},
 	{
 		Name: "gate_unbanned", Level: gatehouse.Info,

@@ -120,6 +120,19 @@ var constructors = []struct {
 	{"UpstreamRecovered", func(a args) gatehouse.Event {
 		return UpstreamRecovered(a("upstream", "http://127.0.0.1:3000"), 90*time.Second)
 	}},
+	{"Probing", func(a args) gatehouse.Event { return Probing(a.about(), a.decision(), 3, 10*time.Minute) }},
+	{"ExcessNotFound", func(a args) gatehouse.Event { return ExcessNotFound(a.about(), 40, time.Hour) }},
+	{"AttackTool", func(a args) gatehouse.Event { return AttackTool(a.about(), 6, time.Hour) }},
+	{"DirectReference", func(a args) gatehouse.Event {
+		return DirectReference(a.about(), "GET "+a("route", "/orders/{id}"), a("how", "one after the other"), 240, time.Hour)
+	}},
+	{"FailureRise", func(a args) gatehouse.Event {
+		return FailureRise(a.about(), a("what", "4 of 5 requests"), 60, 10*time.Minute)
+	}},
+	{"NewDevice", func(a args) gatehouse.Event { return NewDevice(a.about(), 2) }},
+	{"BanSpared", func(a args) gatehouse.Event {
+		return BanSpared(a("client", "203.0.113.9"), a("reason", "SQL injection"), 12)
+	}},
 	{"Banned", func(a args) gatehouse.Event {
 		return Banned(a("client", "2001:db8::/64"), a("reason", "10 refusals in a minute"), time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), 3)
 	}},

@@ -4,14 +4,14 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 
 	"github.com/gatehousehq/gatehouse"
 )
 
 // Listener refuses, at Accept and before any handshake, the peers that
-// [Network.CheckPeer] denies: they are reset, unless [Network.SetMode] says
-// otherwise. It counts the connections that are open. Peers of a Unix socket pass.
+// [Network.CheckPeer] denies, and those that have too many connections open
+// ([LimitOptions]): they are reset, unless [Network.SetMode] says otherwise. It
+// counts the connections that are open. Peers of a Unix socket pass.
 func (n *Network) Listener(inner net.Listener) net.Listener {
 	return &listener{Listener: inner, network: n}
 }
@@ -28,12 +28,18 @@ func (l *listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer, d := l.network.checkConn(c)
+		held := l.network.held(peer)
+		if d.Verdict == gatehouse.Pass {
+			d = l.network.conns.take(&held)
+		} else {
+			held = holding{}
+		}
 		if d.Verdict != gatehouse.Pass && l.network.object(peer, d) {
 			refuse(c)
 			continue
 		}
 		l.network.accepted.Add(1)
-		return l.network.counted(c), nil
+		return l.network.counted(c, held), nil
 	}
 }
 
@@ -64,7 +70,7 @@ func (n *Network) checkConn(c net.Conn) (netip.Addr, gatehouse.Decision) {
 
 // refuse closes with a reset, which leaves no TIME_WAIT on this side.
 func refuse(c net.Conn) {
-	if tcp, ok := c.(*net.TCPConn); ok {
+	if tcp, ok := c.(interface{ SetLinger(sec int) error }); ok {
 		_ = tcp.SetLinger(0) // best effort: the close below is what counts
 	}
 	_ = c.Close() // the peer is refused whatever becomes of its socket
@@ -72,27 +78,38 @@ func refuse(c net.Conn) {
 
 // counted wraps c so that its Close is counted once. TCP and Unix connections
 // keep their methods, so that net/http and io.Copy still see CloseWrite and ReadFrom.
-func (n *Network) counted(c net.Conn) net.Conn {
+func (n *Network) counted(c net.Conn, h holding) net.Conn {
 	n.open.Add(1)
+	leave := &leave{network: n, holding: h}
 	switch c := c.(type) {
 	case *net.TCPConn:
-		return &tcpConn{TCPConn: c, leave: leave{open: &n.open}}
+		return &tcpConn{TCPConn: c, leave: leave}
+	case *namedTCP:
+		return &tcpNamed{namedTCP: c, leave: leave}
+	case *watchedTCP:
+		return &tcpWatched{watchedTCP: c, leave: leave}
 	case *net.UnixConn:
-		return &unixConn{UnixConn: c, leave: leave{open: &n.open}}
+		return &unixConn{UnixConn: c, leave: leave}
 	}
-	return &otherConn{Conn: c, leave: leave{open: &n.open}}
+	return &otherConn{Conn: c, leave: leave}
 }
 
 type leave struct {
-	once sync.Once
-	open *atomic.Int64
+	once    sync.Once
+	network *Network
+	holding holding
 }
 
-func (l *leave) now() { l.once.Do(func() { l.open.Add(-1) }) }
+func (l *leave) now() {
+	l.once.Do(func() {
+		l.network.open.Add(-1)
+		l.network.conns.release(l.holding)
+	})
+}
 
 type tcpConn struct {
 	*net.TCPConn
-	leave leave
+	leave *leave
 }
 
 func (c *tcpConn) Close() error {
@@ -100,9 +117,29 @@ func (c *tcpConn) Close() error {
 	return c.TCPConn.Close()
 }
 
+type tcpNamed struct {
+	*namedTCP
+	leave *leave
+}
+
+func (c *tcpNamed) Close() error {
+	c.leave.now()
+	return c.namedTCP.Close()
+}
+
+type tcpWatched struct {
+	*watchedTCP
+	leave *leave
+}
+
+func (c *tcpWatched) Close() error {
+	c.leave.now()
+	return c.watchedTCP.Close()
+}
+
 type unixConn struct {
 	*net.UnixConn
-	leave leave
+	leave *leave
 }
 
 func (c *unixConn) Close() error {
@@ -112,7 +149,7 @@ func (c *unixConn) Close() error {
 
 type otherConn struct {
 	net.Conn
-	leave leave
+	leave *leave
 }
 
 func (c *otherConn) Close() error {

@@ -32,6 +32,12 @@ type Options struct {
 	Recorder gatehouse.Recorder
 	// Strikes say when strikes become a ban. The zero value means the defaults.
 	Strikes StrikeOptions
+	// SharedBy is how many accounts with good sessions ([Network.Good]) make an
+	// address one that many share, which strikes never ban. Default 8, at most 32:
+	// a family has fewer.
+	SharedBy int
+	// Limits bound what one address holds at once. The zero value means the defaults.
+	Limits LimitOptions
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -43,6 +49,9 @@ type Network struct {
 	bans     *bans
 	strikes  *strikes
 	suspects *suspects
+	shared   *shared
+	conns    *gauge
+	requests *gauge
 	refusals *refusals
 	record   func(context.Context, gatehouse.Event)
 	lost     atomic.Uint64
@@ -70,14 +79,20 @@ func New(o Options) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &Network{now: o.Now, suspects: newSuspects(), strikes: newStrikes(rules)}
+	if o.SharedBy == 0 {
+		o.SharedBy = 8
+	}
+	if o.SharedBy < 2 || o.SharedBy > maxSharedBy {
+		return nil, fmt.Errorf("network: SharedBy is %d: want 2 to %d", o.SharedBy, maxSharedBy)
+	}
+	n := &Network{now: o.Now, shared: newShared(o.SharedBy), conns: newGauge(RuleConnections, 0, 0), requests: newGauge(RuleRequests, 0, -1), suspects: newSuspects(), strikes: newStrikes(rules)}
 	n.record = func(ctx context.Context, e gatehouse.Event) {
 		if err := o.Recorder.Record(ctx, e); err != nil {
 			n.lost.Add(1)
 		}
 	}
 	n.refusals = newRefusals(n.record, o.Now)
-	if err := n.SetLists(o.Lists); err != nil {
+	if err := errors.Join(n.SetLists(o.Lists), n.SetLimits(o.Limits)); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)

@@ -103,7 +103,9 @@ func (r *refusals) flush() {
 }
 
 func (r *refusal) event() gatehouse.Event {
-	r.decision.Rung = "network/address"
+	if r.decision.Rung == "" {
+		r.decision.Rung = "network/address"
+	}
 	e := events.AuthzFail(events.About{Client: r.from}, r.decision, r.outcome)
 	if e.Time = r.first; r.count > 1 {
 		e.Count, e.Until = r.count, r.last

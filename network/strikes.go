@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,16 +74,22 @@ type strikes struct {
 type strike struct {
 	at     time.Time
 	weight int
+	reason string
 }
+
+// maxReason bounds the reason of a strike, in bytes.
+const maxReason = 96
 
 func newStrikes(o StrikeOptions) *strikes {
 	return &strikes{StrikeOptions: o, young: make(map[netip.Prefix][]strike)}
 }
 
-// add counts a strike. It gives the weight of those in the window where it
-// reaches the threshold, and the address then starts anew; else zero.
-func (s *strikes) add(p netip.Prefix, weight int, now time.Time) int {
+// add counts a strike. It gives the weight of those in the window and their
+// reasons where it reaches the threshold, and the address then starts anew; else
+// zero.
+func (s *strikes) add(p netip.Prefix, weight int, reason string, now time.Time) (int, string) {
 	weight = min(max(weight, 1), s.Threshold)
+	reason = reason[:min(len(reason), maxReason)]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if now.Sub(s.born) > s.Window || len(s.young) >= maxStruck {
@@ -99,12 +107,24 @@ func (s *strikes) add(p netip.Prefix, weight int, now time.Time) int {
 			kept = append(kept, k)
 		}
 	}
+	kept = append(kept, strike{now, weight, reason})
 	if total >= s.Threshold {
 		delete(s.young, p)
-		return total
+		return total, reasonsOf(kept)
 	}
-	s.young[p] = append(kept, strike{now, weight})
-	return 0
+	s.young[p] = kept
+	return 0, ""
+}
+
+// reasonsOf lists the reasons of strikes, each once, in the order of the first.
+func reasonsOf(list []strike) string {
+	var reasons []string
+	for _, k := range list {
+		if !slices.Contains(reasons, k.reason) {
+			reasons = append(reasons, k.reason)
+		}
+	}
+	return strings.Join(reasons, ", ")
 }
 
 // forget drops the strikes of an address.
@@ -118,8 +138,9 @@ func (s *strikes) forget(p netip.Prefix) {
 // Strike counts one offence of a client against its address, as [Network.Settle]
 // told it; IPv6 by /64. Enough of them within the window ban it. A weight below
 // 1 counts as 1. It does nothing to loopback, trusted proxies, and private peers
-// that seem to be undeclared proxies. reason is for people; it must hold no raw
-// input.
+// that seem to be undeclared proxies; an address that many good sessions share
+// ([Network.Good]) is not banned, and an event says so. reason is for people; it
+// must hold no raw input.
 func (n *Network) Strike(ctx context.Context, addr netip.Addr, weight int, reason string) {
 	addr = normal(addr)
 	if !addr.IsValid() || addr.IsLoopback() || n.lists.Load().trusts(addr) || n.suspects.has(addr) {
@@ -127,11 +148,15 @@ func (n *Network) Strike(ctx context.Context, addr netip.Addr, weight int, reaso
 	}
 	now := n.now()
 	unit := banUnit(addr)
-	reached := n.strikes.add(unit, weight, now)
+	reached, reasons := n.strikes.add(unit, weight, reason, now)
 	if reached == 0 {
 		return
 	}
-	ban, fresh, err := n.bans.escalate(ctx, Ban{Prefix: unit, Since: now, Reason: reason, By: ByStrikes}, n.strikes.Bans)
+	if sessions := n.shared.count(unit, now); sessions >= n.shared.by {
+		n.record(ctx, events.BanSpared(who(unit), reasons, sessions))
+		return
+	}
+	ban, fresh, err := n.bans.escalate(ctx, Ban{Prefix: unit, Since: now, Reason: reasons, By: ByStrikes}, n.strikes.Bans)
 	if fresh {
 		n.banned(ctx, ban, reached, err)
 	}
