@@ -10,6 +10,10 @@ type Application struct {
 	Headers  Headers    `yaml:"headers" doc:"The security headers of answers."`
 	Cookies  Cookies    `yaml:"cookies" doc:"The attributes of the backend's cookies."`
 	Markup   Markup     `yaml:"markup" doc:"Inputs in answers."`
+
+	RateLimit RateLimit    `yaml:"ratelimit" doc:"How often clients may ask."`
+	Access    []AccessRule `yaml:"access" doc:"Who may call which path; the first rule for a path and method decides." example:"[{path: /admin/, roles: [admin]}]"`
+	Closed    []string     `yaml:"closed" doc:"Prefixes below which nothing passes but what a rule of access lets in." example:"[/admin/]"`
 }
 
 // Protocol is what a request may look like on the wire.

@@ -23,6 +23,7 @@ func (r *reader) check(c *Config) {
 	r.checkRoutes(c)
 	r.checkOrigins(c.Application.CSRF.TrustedOrigins)
 	r.checkApplication(&c.Application)
+	r.checkIdentity(c)
 	r.checkData(c)
 	r.checkAllow(c.Allow)
 	r.checkRest(c)

@@ -30,6 +30,7 @@ type Config struct {
 	Routes      []Route                `yaml:"routes" doc:"What is particular to a path." example:"[{path: /webhooks/, csrf: {exempt: webhook, reason: signed by the sender}}]"`
 	Application Application            `yaml:"application" doc:"What may be asked, and what may be answered."`
 	Input       Input                  `yaml:"input" doc:"How requests are read into inputs."`
+	Identity    Identity               `yaml:"identity" doc:"Who requests are from."`
 	Data        Data                   `yaml:"data" doc:"What reaches the database."`
 	Events      Events                 `yaml:"events" doc:"Where the security log goes, besides the event store in the state folder, which is always kept."`
 	Store       Store                  `yaml:"store" doc:"Where the gate keeps what it must remember."`

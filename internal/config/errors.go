@@ -129,7 +129,7 @@ func suggest(word string, known []string) string {
 	if k, ok := nearest(word, known); ok {
 		return fmt.Sprintf("did you mean %q?", k)
 	}
-	if len(known) > 0 && len(known) <= 12 {
+	if len(known) > 0 && len(known) <= 16 {
 		return "known here: " + strings.Join(known, ", ")
 	}
 	return ""

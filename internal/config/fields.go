@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/limit"
 	"github.com/gatehousehq/gatehouse/secret"
 )
 
@@ -89,6 +90,7 @@ var leaves = map[reflect.Type]leaf{
 	reflect.TypeFor[Duration]():     {want: "a duration", kinds: aText, parse: hinted(ParseDuration, "write one such as 10s, 5m or 30d")},
 	reflect.TypeFor[Size]():         {want: "a size", kinds: aText + aNumber, parse: hinted(ParseSize, "write one such as 64KiB, 1MiB or 10MB")},
 	reflect.TypeFor[Rate]():         {want: "a rate", kinds: aText + aNumber, parse: hinted(ParseRate, "write one such as 500B/s or 1KiB/s")},
+	reflect.TypeFor[limit.Rate]():   {want: "a rate", kinds: aText, parse: hinted(limit.ParseRate, "write one such as 600/min, 5/15min or 5/min burst 10")},
 	reflect.TypeFor[Expiry]():       {want: "a date", kinds: aText, parse: hinted(ParseExpiry, "write one such as 2027-06-30")},
 	reflect.TypeFor[netip.Prefix](): {want: "an address or a range of addresses", kinds: aText, parse: parsePrefix},
 }

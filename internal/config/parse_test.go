@@ -81,7 +81,7 @@ func TestParse_TenMistakes_AreTenErrorsWithLines(t *testing.T) {
 func TestParse_Mistakes_AreNamedWithPlaceAndWhatToDo(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"unknown key", "network:\n  listn: [x]", `3:3: network.listn: unknown key; did you mean "listen"?`},
-		{"unknown key far from any", "zzzzzzzzzz: 1", `2:1: zzzzzzzzzz: unknown key; known here: site, upstream, modes, network, transport, routes, application, input, data, events, store, allow`},
+		{"unknown key far from any", "zzzzzzzzzz: 1", `2:1: zzzzzzzzzz: unknown key; known here: site, upstream, modes, network, transport, routes, application, input, identity, data, events, store, allow`},
 		{"key twice", "input:\n  limit: 2MiB\n  limit: 3MiB", "4:3: input.limit: is given twice, first in line 3; keep one"},
 		{"section twice", "input: {limit: 2MiB}\ninput: {limit: 3MiB}", "3:1: input: is given twice, first in line 2; keep one"},
 		{"text for list", "network: {deny: 10.0.0.1}", "2:11: network.deny: is text, want a list; write deny: [198.51.100.7]"},
