@@ -53,7 +53,35 @@ var catalogue = [...]Entry{
 	},
 	{
 		Name: "authn_login_fail", Level: gatehouse.Warning, short: "an account was named without proof",
-		Meaning: "A client of an SQL gate named an account and did not prove to be it. Detail has the account. Many of them are somebody guessing; few, an application with an old password.",
+		Meaning: "A client of an SQL gate named an account and did not prove to be it, or the backend refused an attempt to sign in (evidence says how that was told). Detail has the account. Many of them are somebody guessing; few, a person who mistypes, or an application with an old password.",
+	},
+	{
+		Name: "excess_rate_limit_exceeded", Level: gatehouse.Warning, short: "more requests than the client may send",
+		Meaning: "A client, a principal or a route had more requests than application.ratelimit lets it. The client was told 429 and when to come back. Rule says by what it was counted.",
+	},
+	{
+		Name: "gate_credential_refused", Level: gatehouse.Warning, short: "a credential proves false",
+		Meaning: "A token or a certificate proves false: forged, expired, for another audience. Rule and evidence say why; the credential itself is nowhere in the log.",
+	},
+	{
+		Name: "authn_login_fail_max", Level: gatehouse.Warning, short: "one attempt too many",
+		Meaning: "An attempt at one of the backend's accounts was not let through: too many failures at the account, from the address, or altogether, or a secret that was tried at many accounts. Rule says which. Devices that signed in to the account before are counted apart.",
+	},
+	{
+		Name: "authn_login_success", Level: gatehouse.Info,
+		Meaning: "Somebody signed in at the backend. Evidence says how that was told from its answer; detail has the account, and whether the device had signed in to it before.",
+	},
+	{
+		Name: "session_logout", Level: gatehouse.Info,
+		Meaning: "A session of the backend was ended by its owner.",
+	},
+	{
+		Name: "gate_guessing", Level: gatehouse.Warning, short: "attempts to sign in look like guessing",
+		Meaning: "What attempts at accounts say together: an address that tries many, one secret at many, a rise of failures, a success after many; or answers of the backend that tell which accounts there are, by words or by time. Rule says which.",
+	},
+	{
+		Name: "gate_session_fixation", Level: gatehouse.Warning, short: "a sign-in does not renew the session",
+		Meaning: "The backend signed somebody in under a session cookie that was there before (CWE-384): whoever planted it is signed in too. Have the backend renew the session at sign-in.",
 	},
 	{
 		Name: "gate_mass_rows", Level: gatehouse.Warning, short: "more rows than the account is declared for",

@@ -83,6 +83,20 @@ var constructors = []struct {
 	{"StatementDenied", func(a args) gatehouse.Event {
 		return StatementDenied(a.about(), a.decision(), gatehouse.Refused, a.statement())
 	}},
+	{"RateLimited", func(a args) gatehouse.Event { return RateLimited(a.about(), a.decision(), gatehouse.Refused) }},
+	{"TokenRefused", func(a args) gatehouse.Event { return TokenRefused(a.about(), a.decision(), gatehouse.Refused) }},
+	{"LoginThrottled", func(a args) gatehouse.Event {
+		return LoginThrottled(a.about(), a.decision(), gatehouse.Refused, a("account", "ann"))
+	}},
+	{"BackendLogin", func(a args) gatehouse.Event {
+		return BackendLogin(a.about(), "POST "+a("route", "/login"), Attempt{a("account", "ann"), a("why", "a new session"), a("lane", "known")})
+	}},
+	{"BackendLoginFail", func(a args) gatehouse.Event {
+		return BackendLoginFail(a.about(), "POST "+a("route", "/login"), Attempt{a("account", "ann"), a("why", "the form again"), a("lane", "strangers")})
+	}},
+	{"SignedOut", func(a args) gatehouse.Event { return SignedOut(a.about(), "POST "+a("route", "/logout")) }},
+	{"Guessing", func(a args) gatehouse.Event { return Guessing(a.about(), a.decision()) }},
+	{"SessionFixed", func(a args) gatehouse.Event { return SessionFixed(a.about(), a.decision()) }},
 	{"LoginFail", func(a args) gatehouse.Event {
 		return LoginFail(a.about(), a.decision(), gatehouse.Refused, a("account", "shop/app"))
 	}},

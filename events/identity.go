@@ -1,0 +1,69 @@
+package events
+
+import "github.com/gatehousehq/gatehouse"
+
+// RateLimited is a client that asks more often than it may.
+func RateLimited(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
+	return decided("excess_rate_limit_exceeded", a, d, o)
+}
+
+// TokenRefused is a credential that proves false: a forged or expired token, a
+// certificate of another authority.
+func TokenRefused(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
+	return decided("gate_credential_refused", a, d, o)
+}
+
+// LoginThrottled is an attempt at an account, of the backend's own, that is not
+// let through: one too many.
+func LoginThrottled(a About, d gatehouse.Decision, o gatehouse.Outcome, account string) gatehouse.Event {
+	e := decided("authn_login_fail_max", a, d, o)
+	e.Detail = detail("account", account)
+	return e
+}
+
+// An Attempt is how an attempt to sign in at the backend ended, for events.
+type Attempt struct {
+	Account string
+	// Why says by what that was told, for a person.
+	Why string
+	// Lane is "known" where the device had signed in to the account before.
+	Lane string
+}
+
+// BackendLogin is a person who signed in at the backend.
+func BackendLogin(a About, route string, t Attempt) gatehouse.Event {
+	return attempted("authn_login_success", "Somebody signed in at the backend.", a, route, t)
+}
+
+// BackendLoginFail is an attempt that the backend refused.
+func BackendLoginFail(a About, route string, t Attempt) gatehouse.Event {
+	return attempted("authn_login_fail", "The backend refused an attempt to sign in.", a, route, t)
+}
+
+func attempted(name, words string, a About, routeTemplate string, t Attempt) gatehouse.Event {
+	e := about(name, a)
+	e.Words, e.Route, e.Evidence = words, route(routeTemplate), text(t.Why, 1024)
+	e.Detail = detail("account", t.Account, "lane", t.Lane)
+	return e
+}
+
+// SignedOut is a session that its owner ended.
+func SignedOut(a About, routeTemplate string) gatehouse.Event {
+	e := about("session_logout", a)
+	e.Words, e.Route = "A session was ended by its owner.", route(routeTemplate)
+	return e
+}
+
+// Guessing is what attempts at accounts say together, and no single one.
+func Guessing(a About, d gatehouse.Decision) gatehouse.Event {
+	e := decided("gate_guessing", a, d, "")
+	e.Words = "Attempts to sign in look like guessing, or the backend's answers help it."
+	return e
+}
+
+// SessionFixed is a sign-in that did not renew its session.
+func SessionFixed(a About, d gatehouse.Decision) gatehouse.Event {
+	e := decided("gate_session_fixation", a, d, "")
+	e.Words = "A sign-in did not renew its session: whoever knew its cookie before is signed in too."
+	return e
+}
