@@ -34,6 +34,13 @@ func (x *Exchange) Watch(wants func(column string) bool) {
 	x.records.wants = wants
 }
 
+// Watched reports whether rows are kept: whoever notes them can spare the trouble.
+func (x *Exchange) Watched() bool {
+	x.records.mu.Lock()
+	defer x.records.mu.Unlock()
+	return x.records.wants != nil
+}
+
 // NoteRecord notes a row that the exchange is known to have read. At most 32 rows
 // with 16 columns of up to 256 bytes are kept. Safe for concurrent use.
 func (x *Exchange) NoteRecord(columns []string, values [][]byte) {

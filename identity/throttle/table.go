@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/bits"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,10 +12,16 @@ import (
 // those are.
 const ways = 8
 
-// A table has a fixed number of entries by key. A key is a keyed hash, so that
-// nobody can choose where it falls.
+// perPage is how many sets are allocated together, once one of them is needed.
+const perPage = 64
+
+type page[T any] [perPage][ways]slot[T]
+
+// A table has at most a fixed number of entries by key. A key is a keyed hash, so
+// that nobody can choose where it falls. Its memory comes as it is used: most
+// sites have a few hundred accounts.
 type table[T any] struct {
-	sets  [][ways]slot[T]
+	pages []atomic.Pointer[page[T]]
 	locks [64]sync.Mutex
 	// weight says how much would be lost with an entry; zero and less is nothing.
 	// Of the same weight the oldest goes first.
@@ -29,13 +36,13 @@ type slot[T any] struct {
 
 func newTable[T any](size int, weight func(*T, time.Time) int) *table[T] {
 	n := 1 << bits.Len(uint((size-1)/ways))
-	return &table[T]{sets: make([][ways]slot[T], n), weight: weight}
+	return &table[T]{pages: make([]atomic.Pointer[page[T]], (n+perPage-1)/perPage), weight: weight}
 }
 
 // with calls f with the entry of key, which is a new one where there was none.
 // f holds the entry's lock and must not call the table.
 func (t *table[T]) with(key uint64, now time.Time, f func(*T)) {
-	set, unlock := t.lock(key)
+	set, unlock := t.lock(key, true)
 	defer unlock()
 	least, at := math.MaxInt, 0
 	for i := range set {
@@ -59,8 +66,11 @@ func (t *table[T]) with(key uint64, now time.Time, f func(*T)) {
 
 // peek calls f with the entry of key, if there is one, and reports whether.
 func (t *table[T]) peek(key uint64, f func(*T)) bool {
-	set, unlock := t.lock(key)
+	set, unlock := t.lock(key, false)
 	defer unlock()
+	if set == nil {
+		return false
+	}
 	for i := range set {
 		if set[i].key == key && set[i].used != 0 {
 			f(&set[i].v)
@@ -70,11 +80,22 @@ func (t *table[T]) peek(key uint64, f func(*T)) bool {
 	return false
 }
 
-func (t *table[T]) lock(key uint64) (*[ways]slot[T], func()) {
-	at := key % uint64(len(t.sets))
+// lock holds the set of a key; nil where there is none yet and none is to be made.
+func (t *table[T]) lock(key uint64, create bool) (*[ways]slot[T], func()) {
+	at := key % uint64(len(t.pages)*perPage)
 	mu := &t.locks[at%uint64(len(t.locks))]
 	mu.Lock()
-	return &t.sets[at], mu.Unlock
+	of := &t.pages[at/perPage]
+	p := of.Load()
+	if p == nil {
+		if !create {
+			return nil, mu.Unlock
+		}
+		if p = new(page[T]); !of.CompareAndSwap(nil, p) { // another set of the page, under another lock
+			p = of.Load()
+		}
+	}
+	return &p[at%perPage], mu.Unlock
 }
 
 // A crowd counts different things without holding them, up to some hundreds

@@ -11,6 +11,8 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/protocol"
+	"github.com/gatehousehq/gatehouse/application/ratelimit"
+	"github.com/gatehousehq/gatehouse/identity/signin"
 	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
@@ -33,6 +35,9 @@ type assembly struct {
 	timeouts   network.Timeouts
 	protocol   *protocol.Protocol // for connections
 	headers    *siteHeaders       // for the gate's own pages
+	who        whoIs
+	finder     *signin.Finder
+	limits     *ratelimit.Limits
 }
 
 type requestStep struct {
@@ -52,6 +57,13 @@ type responseStep struct {
 func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 	a := &assembly{config: c, observe: g.observe}
 	var errs []error
+	var err error
+	a.who, err = g.buildWho(c)
+	errs = append(errs, err)
+	a.finder, err = finderOf(c)
+	errs = append(errs, err)
+	a.limits, err = g.limitsOf(c)
+	errs = append(errs, err)
 	for _, r := range connectionRungs() {
 		a.connection = append(a.connection, g.activate(r.rung, c))
 	}
@@ -74,7 +86,6 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 		step.activeRung = active
 		a.response = append(a.response, step)
 	}
-	var err error
 	a.statement, err = g.statementSteps(c)
 	errs = append(errs, err)
 	a.allow, err = compileAllow(c.Allow, g.allowUses, g.now())

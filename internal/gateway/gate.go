@@ -20,6 +20,7 @@ import (
 	"github.com/gatehousehq/gatehouse/events/sink"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/limit"
 	"github.com/gatehousehq/gatehouse/network"
 	"github.com/gatehousehq/gatehouse/store"
 	"github.com/gatehousehq/gatehouse/store/memory"
@@ -70,6 +71,8 @@ type Gate struct {
 	templates *templates
 	backend   *exchange.Backend
 	sql       sqlGates
+	signIns   signIns
+	limiter   *limit.Memory
 	hits      map[string]*hits
 	started   time.Time
 	first     time.Time // when the site was first served from this state
@@ -141,6 +144,12 @@ func (g *Gate) open(o Options) error {
 		return err
 	}
 	if g.allowUses, err = loadAllowUses(ctx, g.store); err != nil {
+		return err
+	}
+	if err = g.openSignIns(o.Config); err != nil {
+		return err
+	}
+	if err = g.openLimiter(); err != nil {
 		return err
 	}
 	if err = g.openGuard(ctx); err != nil {
@@ -286,6 +295,7 @@ func (g *Gate) Close() error {
 	if g.sql.judge != nil {
 		errs = append(errs, g.sql.judge.saveSeen(ctx))
 	}
+	errs = append(errs, g.closeWho())
 	if g.events != nil {
 		errs = append(errs, g.events.Close(ctx))
 	}

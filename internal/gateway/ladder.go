@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/access"
 	"github.com/gatehousehq/gatehouse/application/cookies"
 	"github.com/gatehousehq/gatehouse/application/cors"
 	"github.com/gatehousehq/gatehouse/application/csrf"
@@ -13,11 +14,14 @@ import (
 	"github.com/gatehousehq/gatehouse/application/leaks"
 	"github.com/gatehousehq/gatehouse/application/markup"
 	"github.com/gatehousehq/gatehouse/application/protocol"
+	"github.com/gatehousehq/gatehouse/application/ratelimit"
 	"github.com/gatehousehq/gatehouse/application/sanitize"
 	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/data/policy"
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/events"
+	"github.com/gatehousehq/gatehouse/identity/source"
+	"github.com/gatehousehq/gatehouse/identity/throttle"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/taint"
 )
@@ -131,6 +135,12 @@ func requestRungs() []requestRung {
 			fixed: true,
 		}, requestHeadersRung},
 		{rung{
+			name:  ratelimit.RungAddress,
+			stops: "clients that ask more often than application.ratelimit lets an address (IPv6 by /64); assets are not counted",
+			why:   "as early as the address is known: what it refuses costs nothing more",
+			event: events.RateLimited,
+		}, addressLimitRung},
+		{rung{
 			name:  protocol.Rung,
 			stops: "methods that no site needs, hosts that are not the site's, and paths that a backend takes for others",
 			why:   "before anything decides by host or path",
@@ -151,6 +161,18 @@ func requestRungs() []requestRung {
 			apart: slices.Sorted(maps.Keys(inURLRules())),
 			event: events.AuthzFail,
 		}, exposedRung},
+		{rung{
+			name:  source.Rung,
+			stops: "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
+			why:   "says who the request is from; every later rung, the backend and the events go by it",
+			event: events.TokenRefused,
+		}, sourceRung},
+		{rung{
+			name:  access.Rung,
+			stops: "who may not call a path: nobody, other roles and scopes, sign-ins too old or of one factor",
+			why:   "once it is known who asks, and before a body is read",
+			event: events.AuthzFail,
+		}, accessRung},
 		{rung{
 			name:  sanitize.Rung,
 			stops: "scripts in fields that are declared as rich text",
@@ -174,12 +196,37 @@ func requestRungs() []requestRung {
 			why:   "before anything that acts for a principal",
 			event: events.MaliciousCSRF,
 		}, csrfRung},
+		{rung{
+			name:  ratelimit.RungPrincipal,
+			stops: "principals that ask more often than they may, dear routes, and attempts to sign in by address",
+			why:   "once it is known who asks, and whether it is to sign in",
+			event: events.RateLimited,
+		}, principalLimitRung},
+		{rung{
+			name:  throttle.Rung,
+			stops: "guessing at the backend's accounts: brute force, stuffing, spraying; devices that signed in before have a lane of their own",
+			why:   "last before the backend: what passes counts as a failure until the answer says otherwise",
+			event: throttled,
+		}, throttleRung},
 	}
 }
 
 // responseRungs stand between the backend's answer and the client, inside out.
 func responseRungs() []responseRung {
 	return []responseRung{
+		{rung{
+			name:  source.Rung,
+			stops: "sign-ins that nobody could tell the end of: it binds the session to the account, and follows it",
+			why:   "first: it reads the answer as the backend gave it",
+			holds: "the first 64 KiB of answers to attempts",
+			event: events.AuthzFail,
+		}, sessionRung},
+		{rung{
+			name:  ratelimit.RungAddress,
+			stops: "clients that can't know how they stand: the fields RateLimit and Retry-After",
+			why:   "with the answer's head",
+			event: events.RateLimited,
+		}, limitFieldsRung},
 		{rung{
 			name:  markup.Rung,
 			stops: "inputs that become executable markup, or the host of a redirect",

@@ -188,6 +188,9 @@ func (p *proxy) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	}
 	kind, status := classify(err)
 	t.whole.Store(kind == "down") // it never had the request
+	if kind == "down" {
+		t.unjudged()
+	}
 	p.health.downSince.CompareAndSwap(0, p.gate.now().UnixNano())
 	p.gate.metrics.upstreamFailures.WithLabelValues(kind).Inc()
 	p.gate.record(r.Context(), events.UpstreamFailed(t.about(), p.name(), kind, err, status))

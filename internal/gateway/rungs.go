@@ -8,6 +8,7 @@ import (
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/cors"
 	"github.com/gatehousehq/gatehouse/application/csrf"
+	"github.com/gatehousehq/gatehouse/identity/throttle"
 	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
@@ -44,14 +45,18 @@ func requestHeadersRung(c *config.Config, _ *Gate) (requestCheck, error) {
 		if t.r.Trailer != nil {
 			network.Clean(t.r.Trailer, false, extra)
 		}
+		t.attempt.device = throttle.DeviceOf(t.r)
 		withoutOwnCookies(t.r.Header)
 		return gatehouse.Passed()
 	}, nil
 }
 
 func responseHeadersRung(*config.Config, *Gate) (responseStep, error) {
-	return responseStep{check: func(_ *transit, res *http.Response, _ bool) gatehouse.Decision {
+	return responseStep{check: func(t *transit, res *http.Response, _ bool) gatehouse.Decision {
 		cleanAnswer(res.Header)
+		if t.setCookie != nil {
+			res.Header.Add("Set-Cookie", t.setCookie.String())
+		}
 		return gatehouse.Passed()
 	}}, nil
 }

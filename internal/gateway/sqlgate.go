@@ -199,17 +199,30 @@ func (j *sqlJudge) Watching() bool { return j.gate.backend.Active() }
 // Row notes what was read. A column is told by its table's name where that is
 // known.
 func (j *sqlJudge) Row(by exchange.Attribution, columns []sqlgate.Column, values [][]byte) {
+	if x := by.Proven(); x != nil && x.Watched() {
+		x.NoteRecord(columnNames(columns), values)
+	}
 	for i, v := range values {
 		if len(v) < exchange.MinRow || i >= len(columns) {
 			continue
 		}
-		c := &columns[i]
-		name := c.Label
-		if c.Table != "" {
-			name = c.Table + "." + c.Name
-		}
-		j.gate.backend.NoteRow(by, name, v)
+		j.gate.backend.NoteRow(by, columnName(&columns[i]), v)
 	}
+}
+
+func columnName(c *sqlgate.Column) string {
+	if c.Table == "" {
+		return c.Label
+	}
+	return c.Table + "." + c.Name
+}
+
+func columnNames(columns []sqlgate.Column) []string {
+	names := make([]string, len(columns))
+	for i := range columns {
+		names[i] = columnName(&columns[i])
+	}
+	return names
 }
 
 // policyOf is the policy of all accounts of the SQL gates.

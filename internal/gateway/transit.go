@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/headers"
 	"github.com/gatehousehq/gatehouse/application/protocol"
+	"github.com/gatehousehq/gatehouse/application/ratelimit"
 	"github.com/gatehousehq/gatehouse/exchange"
+	"github.com/gatehousehq/gatehouse/identity/source"
 	"github.com/gatehousehq/gatehouse/network"
 )
 
@@ -25,14 +28,22 @@ const RequestIDHeader = "Gate-Request-Id"
 // A transit is one request on its way up the ladder and its answer on the way
 // back, under one assembly.
 type transit struct {
-	gate   *Gate
-	asm    *assembly
-	w      *answer
-	r      *http.Request
-	x      *exchange.Exchange
-	client network.Client
-	body   *watchedBody  // nil without a body
-	out    *http.Request // what the backend gets; nil before the proxy
+	gate    *Gate
+	asm     *assembly
+	w       *answer
+	r       *http.Request
+	x       *exchange.Exchange
+	client  network.Client
+	body    *watchedBody  // nil without a body
+	out     *http.Request // what the backend gets; nil before the proxy
+	found   source.Found
+	attempt attempt
+	// standing is how the client stands with its limits, and retryAfter when it may
+	// come again where something else says so.
+	standing   ratelimit.Standing
+	retryAfter time.Duration
+	// setCookie is the gate's own, which goes with the backend's answer.
+	setCookie *http.Cookie
 	// late is the refusal met while the body was already on its way.
 	late atomic.Pointer[gatehouse.Decision]
 	// whole is set once the backend has sent all of its answer.
@@ -147,7 +158,12 @@ func (t *transit) refuse(d gatehouse.Decision) {
 	if d.Close {
 		t.w.Header().Set("Connection", "close")
 	}
-	writeProblem(t.w, t.r, problem{Status: d.HTTPStatus(), Request: t.x.ID})
+	p := problem{Status: d.HTTPStatus(), Request: t.x.ID}
+	if d.HTTPStatus() == http.StatusTooManyRequests {
+		p.RetryAfter = max(t.standing.RetryAfter(), int((t.retryAfter+time.Second-1)/time.Second))
+		t.standing.Fields(t.w.Header())
+	}
+	writeProblem(t.w, t.r, p)
 }
 
 // own answers what lives under /_gate/.

@@ -226,6 +226,12 @@ func (s *Source) Sessions() int {
 }
 
 // meOf is the declared route that an answer is of, or nil.
+// Reads reports whether [Source.Follow] looks into the body of an answer with this
+// status to the request.
+func (s *Source) Reads(r *http.Request, status int) bool {
+	return s.meOf(r, signin.Answer{Status: status}) != nil || refreshing(r)
+}
+
 func (s *Source) meOf(r *http.Request, a signin.Answer) *me {
 	if r.Method != http.MethodGet || a.Status != http.StatusOK {
 		return nil

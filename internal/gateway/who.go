@@ -1,0 +1,205 @@
+package gateway
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/access"
+	"github.com/gatehousehq/gatehouse/identity/source"
+	"github.com/gatehousehq/gatehouse/identity/source/backend"
+	"github.com/gatehousehq/gatehouse/identity/source/clientcert"
+	"github.com/gatehousehq/gatehouse/identity/source/jwt"
+	"github.com/gatehousehq/gatehouse/internal/config"
+)
+
+// This file says who a request is from, and whether they may: identity/source and
+// application/access joined to their lines of the ladder.
+
+// A whoIs is what an assembly knows people by. What holds sessions and counts
+// outlives a reload that does not change its section.
+type whoIs struct {
+	sessions *backend.Source
+	tokens   *jwt.Source // nil: no issuer is configured
+	source   source.Source
+	access   *access.Access
+}
+
+// buildWho makes the sources, those that prove most first: a certificate, a
+// foreign token, the backend's own session.
+func (g *Gate) buildWho(c *config.Config) (w whoIs, err error) {
+	old := g.current.Load()
+	if w.sessions, err = g.sessionsOf(c, old); err != nil {
+		return w, err
+	}
+	var all []source.Source
+	if c.Identity.ClientCertificate.Authorities != "" {
+		certs, err := clientCertificates(c.Identity.ClientCertificate, g)
+		if err != nil {
+			return w, err
+		}
+		all = append(all, certs)
+	}
+	if len(c.Identity.JWT) > 0 {
+		if old != nil && old.who.tokens != nil && reflect.DeepEqual(old.config.Identity.JWT, c.Identity.JWT) {
+			w.tokens = old.who.tokens
+		} else if w.tokens, err = jwt.New(jwtOptions(c.Identity.JWT, g)); err != nil {
+			return w, err
+		}
+		all = append(all, w.tokens)
+	}
+	w.source = source.First(append(all, w.sessions)...)
+	w.access, err = g.accessOf(c, old)
+	return w, err
+}
+
+func (g *Gate) sessionsOf(c *config.Config, old *assembly) (*backend.Source, error) {
+	s := c.Identity.BackendSession
+	if old != nil && old.who.sessions != nil {
+		if reflect.DeepEqual(old.config.Identity.BackendSession, s) {
+			return old.who.sessions, nil
+		}
+		if err := old.who.sessions.Flush(context.Background()); err != nil { // the new one reads what is written
+			return nil, fmt.Errorf("identity.backend_session: writing the sessions down: %w", err)
+		}
+	}
+	o := backend.Options{Store: g.store, Now: g.now, Cookies: s.Cookies, Idle: s.Idle.Std(), Roles: s.Roles}
+	for _, a := range s.Accounts {
+		account := backend.Account{Name: a.Name, Tenant: a.Tenant, Roles: a.Roles}
+		for _, name := range slices.Sorted(maps.Keys(a.Aliases)) {
+			account.Aliases = append(account.Aliases, gatehouse.Alias{Name: name, Value: a.Aliases[name]})
+		}
+		o.Accounts = append(o.Accounts, account)
+	}
+	for _, m := range s.Me {
+		o.Me = append(o.Me, backend.Me{Path: m.Path, Aliases: m.Aliases})
+	}
+	return backend.New(o)
+}
+
+func jwtOptions(issuers []config.JWT, g *Gate) jwt.Options {
+	// A bearer token that is none of the issuers' is the backend's own.
+	o := jwt.Options{LeaveOthers: true, Logger: g.logger, Now: g.now}
+	for _, i := range issuers {
+		o.Issuers = append(o.Issuers, jwt.Issuer{
+			Issuer: i.Issuer, JWKS: i.JWKS, File: i.File, Audiences: i.Audience, Algorithms: i.Algorithms, Types: i.Types,
+			MaxAge: i.MaxAge.Std(), SecondFactor: i.SecondFactor,
+			Claims: jwt.Claims{Subject: i.Claims.Subject, Tenant: i.Claims.Tenant, Roles: i.Claims.Roles, Scopes: i.Claims.Scopes},
+		})
+		for _, name := range i.Cookies {
+			if !slices.Contains(o.Cookies, name) {
+				o.Cookies = append(o.Cookies, name)
+			}
+		}
+	}
+	return o
+}
+
+var certificateNames = map[string]clientcert.Name{
+	"common-name": clientcert.CommonName, "dns": clientcert.DNS, "email": clientcert.Email, "uri": clientcert.URI,
+}
+
+var certificateAttributes = map[string]clientcert.Attribute{
+	"organization": clientcert.Organization, "unit": clientcert.OrganizationalUnit,
+}
+
+func clientCertificates(c config.PrincipalCertificate, g *Gate) (*clientcert.Source, error) {
+	authorities, err := authoritiesOf(c.Authorities)
+	if err != nil {
+		return nil, err
+	}
+	return clientcert.New(clientcert.Options{
+		Authorities: authorities, Name: certificateNames[c.Name], Prefix: c.Prefix, Suffix: c.Suffix,
+		Tenant: certificateAttributes[c.Tenant], Roles: certificateAttributes[c.Roles], Now: g.now,
+	})
+}
+
+// authoritiesOf reads a file of certificates.
+func authoritiesOf(file string) (all []*x509.Certificate, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("identity.client_certificate.authorities: %w", err)
+	}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		one, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("identity.client_certificate.authorities: %s: %w", file, err)
+		}
+		all = append(all, one)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("identity.client_certificate.authorities: %s holds no certificate in PEM", file)
+	}
+	return all, nil
+}
+
+func (g *Gate) accessOf(c *config.Config, old *assembly) (*access.Access, error) {
+	a := c.Application
+	if old != nil && old.who.access != nil && reflect.DeepEqual(old.config.Application.Access, a.Access) && reflect.DeepEqual(old.config.Application.Closed, a.Closed) {
+		return old.who.access, nil
+	}
+	o := access.Options{DefaultDeny: a.Closed, Recorder: g.events, Now: g.now}
+	for _, r := range a.Access {
+		o.Rules = append(o.Rules, access.Rule{
+			Path: r.Path, Methods: r.Methods, Public: r.Public, SignedIn: r.SignedIn, Roles: r.Roles, Scopes: r.Scopes,
+			SecondFactor: r.SecondFactor, MaxAge: r.MaxAge.Std(), Unknown: r.Unknown, Addresses: r.Addresses, Reason: r.Reason,
+		})
+	}
+	return access.New(o)
+}
+
+// sourceRung settles who the request is from. A credential that proves false is
+// refused; nobody, and somebody unknown, are for application/access.
+func sourceRung(*config.Config, *Gate) (requestCheck, error) {
+	return func(t *transit) gatehouse.Decision {
+		t.found = t.asm.who.source.Find(t.r.Context(), t.r)
+		switch t.found.Outcome {
+		case source.Known:
+			t.x.Principal = t.found.Principal
+		case source.Invalid:
+			if t.found.Decision.Verdict == gatehouse.Pass {
+				return gatehouse.Denied("credential", gatehouse.Place{}, "the credential proves false")
+			}
+			return t.found.Decision
+		}
+		return gatehouse.Passed()
+	}, nil
+}
+
+func accessRung(_ *config.Config, g *Gate) (requestCheck, error) {
+	return func(t *transit) gatehouse.Decision {
+		a := t.asm.who.access
+		q := access.Request{
+			Method: t.r.Method, Path: t.r.URL.EscapedPath(), Overrides: access.Overrides(t.r),
+			Principal: t.x.Principal, Unknown: t.found.Outcome == source.Unknown, Addr: t.client.Addr,
+		}
+		d := a.Check(q, g.now())
+		if err := a.Note(t.r.Context(), t.about(), q, t.x.Route, d); err != nil {
+			g.logger.Error("an event could not be recorded", "error", err)
+		}
+		return d
+	}, nil
+}
+
+// closeWho writes down what the sources hold.
+func (g *Gate) closeWho() error {
+	asm := g.current.Load()
+	if asm == nil || asm.who.sessions == nil {
+		return nil
+	}
+	var errs []error
+	if asm.who.tokens != nil {
+		errs = append(errs, asm.who.tokens.Close())
+	}
+	return errors.Join(append(errs, asm.who.sessions.Close())...)
+}
