@@ -145,6 +145,15 @@ func TestIdentity_BackendsOwnSession_SaysWhoMayWhat(t *testing.T) {
 	if ann.cookies["__Host-gate-device"] == "" {
 		t.Errorf("no device cookie: %v", ann.cookies)
 	}
+	for who, want := range map[*visitor]string{ann: "ann", bob: "bob", nobody: ""} {
+		who.do("GET", "/", "")
+		if got := o.last(); got.Get("Gate-User") != want || (got.Get("Gate-Identity") != "") != (want != "") {
+			t.Errorf("the backend is told %q (%q), want %q", got.Get("Gate-User"), got.Get("Gate-Identity"), want)
+		}
+	}
+	if a := nobody.do("GET", "/_gate/jwks", ""); a.StatusCode != http.StatusOK || !strings.Contains(a.text, `"ES256"`) {
+		t.Errorf("the keys: %s %s", a.Status, a.text)
+	}
 	ann.do("POST", "/logout", "x=1")
 	if a := ann.do("GET", "/admin/users", ""); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after signing out: %s", a.Status)

@@ -86,6 +86,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		t.own()
 		return
 	}
+	if !t.assert() {
+		return
+	}
 	x.Unread = t.bringsMore()
 	g.backend.Enter(t.r.Context(), x, asm.serialise.match(x.Path))
 	defer func() { g.backend.Leave(x, t.whole.Load()) }()
@@ -168,8 +171,12 @@ func (t *transit) refuse(d gatehouse.Decision) {
 
 // own answers what lives under /_gate/.
 func (t *transit) own() {
-	if t.r.URL.Path == headers.ReportPath {
+	switch t.r.URL.Path {
+	case headers.ReportPath:
 		t.takeReports()
+		return
+	case keysPath:
+		t.asm.who.assertions.ServeHTTP(t.w, t.r)
 		return
 	}
 	writeProblem(t.w, t.r, problem{Status: http.StatusNotFound, Request: t.x.ID})

@@ -1,18 +1,21 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"reflect"
 	"slices"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/access"
+	"github.com/gatehousehq/gatehouse/identity/assertion"
 	"github.com/gatehousehq/gatehouse/identity/source"
 	"github.com/gatehousehq/gatehouse/identity/source/backend"
 	"github.com/gatehousehq/gatehouse/identity/source/clientcert"
@@ -29,7 +32,9 @@ type whoIs struct {
 	sessions *backend.Source
 	tokens   *jwt.Source // nil: no issuer is configured
 	source   source.Source
-	access   *access.Access
+	// assertions tell the backend.
+	assertions *assertion.Assertions
+	access     *access.Access
 }
 
 // buildWho makes the sources, those that prove most first: a certificate, a
@@ -54,6 +59,9 @@ func (g *Gate) buildWho(c *config.Config) (w whoIs, err error) {
 			return w, err
 		}
 		all = append(all, w.tokens)
+	}
+	if w.assertions, err = g.assertionsOf(c, old); err != nil {
+		return w, err
 	}
 	w.source = source.First(append(all, w.sessions)...)
 	w.access, err = g.accessOf(c, old)
@@ -82,6 +90,32 @@ func (g *Gate) sessionsOf(c *config.Config, old *assembly) (*backend.Source, err
 		o.Me = append(o.Me, backend.Me{Path: m.Path, Aliases: m.Aliases})
 	}
 	return backend.New(o)
+}
+
+// ownIssuer is who vouches for principals where the site has no address.
+const ownIssuer = "gatehouse"
+
+func (g *Gate) assertionsOf(c *config.Config, old *assembly) (*assertion.Assertions, error) {
+	if old != nil && old.who.assertions != nil && old.config.Site == c.Site && old.config.Upstream == c.Upstream {
+		return old.who.assertions, nil
+	}
+	return assertion.New(assertion.Options{
+		Store: g.store, Issuer: cmp.Or(c.Site, ownIssuer), Audience: c.Upstream, Logger: g.logger, Now: g.now,
+	})
+}
+
+// keysPath is where backends get the keys of assertions.
+const keysPath = ownPrefix + "jwks"
+
+// assert names the principal to the backend, and reports whether it could: a
+// backend that goes by it must not take somebody for nobody.
+func (t *transit) assert() bool {
+	err := t.asm.who.assertions.Set(t.r.Header, t.x.Principal, t.found.Credential)
+	if err != nil {
+		t.gate.logger.Error("the backend could not be told who a request is from", "request", t.x.ID, "error", err)
+		writeProblem(t.w, t.r, problem{Status: http.StatusInternalServerError, Request: t.x.ID})
+	}
+	return err == nil
 }
 
 func jwtOptions(issuers []config.JWT, g *Gate) jwt.Options {
@@ -200,6 +234,9 @@ func (g *Gate) closeWho() error {
 	var errs []error
 	if asm.who.tokens != nil {
 		errs = append(errs, asm.who.tokens.Close())
+	}
+	if asm.who.assertions != nil {
+		errs = append(errs, asm.who.assertions.Close())
 	}
 	return errors.Join(append(errs, asm.who.sessions.Close())...)
 }
