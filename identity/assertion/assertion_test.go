@@ -207,7 +207,7 @@ func TestSign_SameSession_SignedOnceInThirtySeconds(t *testing.T) {
 	if sign(ann, 2) == first {
 		t.Error("two sessions have one assertion")
 	}
-	if sign(ann, 0) == sign(ann, 0) {
+	if unnamed := sign(ann, 0); sign(ann, 0) == unnamed {
 		t.Error("without a session's name it is kept all the same")
 	}
 	now = noon.Add(30 * time.Second)

@@ -36,6 +36,16 @@ func mustSign(t *testing.T, a *assertion.Assertions) string {
 	return text
 }
 
+// kid is the name of the key that signed an assertion.
+func kid(t *testing.T, text string) string {
+	t.Helper()
+	signed, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed.Signatures[0].Header.KeyID
+}
+
 func TestKeys_Restart_KeysStay(t *testing.T) {
 	s := newStore(t)
 	before := open(t, s, atNoon, nil)
@@ -98,7 +108,11 @@ func TestKeys_Rotated_NoBackendSeesAnUnknownKey(t *testing.T) {
 				if time.Since(b.at) >= keeps {
 					*b = backend{published(t, gates[(n+i)%2]), time.Now()}
 				}
-				if _, ok := verify(b.set, text); !ok {
+				ok := len(b.set.Key(kid(t, text))) == 1
+				if n%20 == 0 { // what costs most
+					_, ok = verify(b.set, text)
+				}
+				if !ok {
 					t.Fatalf("after %v backend %d, whose keys are %v old, does not know the key of %v", time.Since(begun), i, time.Since(b.at), gate.Keys())
 				}
 			}
@@ -108,7 +122,7 @@ func TestKeys_Rotated_NoBackendSeesAnUnknownKey(t *testing.T) {
 			if len(gate.Keys()) > 2 {
 				t.Fatalf("%d keys are published", len(gate.Keys()))
 			}
-			time.Sleep(time.Duration(17+n%23) * time.Minute)
+			time.Sleep(time.Duration(3+5*(n%14)) * time.Minute)
 		}
 		if len(ids) != 4 {
 			t.Errorf("in 100 days there were %d keys, want 4", len(ids))
@@ -133,19 +147,12 @@ func TestRotate_ByHand_NewKeySignsAfterLeadOldOneEnds(t *testing.T) {
 		if len(keys) != 2 || !keys[1].Signs.Equal(time.Now().Add(time.Hour)) || !keys[0].Ends.Equal(time.Now().Add(2*time.Hour+time.Minute)) || !keys[1].Ends.IsZero() {
 			t.Fatalf("the keys are %+v", keys)
 		}
-		kid := func(text string) string {
-			signed, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return signed.Signatures[0].Header.KeyID
-		}
 		time.Sleep(time.Hour - 1)
-		if got := kid(mustSign(t, a)); got != keys[0].ID || got != kid(old) {
+		if got := kid(t, mustSign(t, a)); got != keys[0].ID || got != kid(t, old) {
 			t.Errorf("before its time %q signs", got)
 		}
-		time.Sleep(1)
-		if got := kid(mustSign(t, a)); got != keys[1].ID {
+		time.Sleep(time.Nanosecond)
+		if got := kid(t, mustSign(t, a)); got != keys[1].ID {
 			t.Errorf("after its time %q signs, want %q", got, keys[1].ID)
 		}
 		time.Sleep(time.Hour + time.Minute)

@@ -84,7 +84,7 @@ func (s *Source) open(ctx context.Context, of Issuer, o Options) (*issuer, error
 		{&i.roles, of.Claims.Roles, "roles"}, {&i.scopes, of.Claims.Scopes, "scope"},
 	} {
 		if *claim.to, err = newPath(claim.name, claim.otherwise); err != nil {
-			return nil, fmt.Errorf("Claims: %w", err)
+			return nil, fmt.Errorf("its Claims: %w", err)
 		}
 	}
 	i.keys = &keySet{

@@ -155,18 +155,18 @@ func (i Issuer) withDefaults() (Issuer, error) {
 	case (i.JWKS == "") == (i.File == ""):
 		return i, errors.New("it needs either JWKS or File")
 	case i.Leeway > maxLeeway:
-		return i, fmt.Errorf("Leeway is %v, %v at most", i.Leeway, maxLeeway)
+		return i, fmt.Errorf("its Leeway is %v, %v at most", i.Leeway, maxLeeway)
 	case i.MaxAge < 0 || i.MaxSignIn < 0 || i.Refresh < 0 || i.Interval < 0 || i.MaxStale < 0:
 		return i, errors.New("a duration is negative")
 	}
 	if i.JWKS != "" {
 		if err := checkAddress(i.JWKS); err != nil {
-			return i, fmt.Errorf("JWKS: %w", err)
+			return i, fmt.Errorf("its JWKS: %w", err)
 		}
 	}
 	for _, name := range i.Algorithms {
 		if !slices.Contains(algorithms[:], jose.SignatureAlgorithm(name)) {
-			return i, fmt.Errorf("Algorithms: %q is none for a public key: want some of %v", name, algorithms)
+			return i, fmt.Errorf("its Algorithms: %q is none for a public key: want some of %v", name, algorithms)
 		}
 	}
 	set := func(d *time.Duration, otherwise time.Duration) {
