@@ -34,6 +34,15 @@ type named struct {
 // maxFound bounds the fields of one sort.
 const maxFound = 16
 
+const (
+	// cutOff ends the name of a place where a body has so many that package input
+	// names no more: then the member's own name, which stands before its value, has
+	// to do. Else a client could hide a password behind 2,048 other members.
+	cutOff = "…"
+	// maxName is how much of a member's name is looked at.
+	maxName = 128
+)
+
 func (f *Finder) fields(r *http.Request, in *input.Inputs) *fields {
 	all := &fields{caseSensitive: f.caseSensitive}
 	if in == nil {
@@ -45,18 +54,27 @@ func (f *Finder) fields(r *http.Request, in *input.Inputs) *fields {
 		rank int
 	}
 	known := make(map[string]told, 16)
+	key := ""
 	for _, part := range [...][]input.Input{in.Query(), in.Body()} {
 		for _, i := range part {
+			name := i.Place.Name
 			switch i.Place.Kind {
-			case gatehouse.Query, gatehouse.Form, gatehouse.JSON, gatehouse.Multipart:
+			case gatehouse.Query, gatehouse.Form, gatehouse.Multipart:
+			case gatehouse.JSON:
+				if strings.HasSuffix(name, cutOff) {
+					name = key
+				}
+			case gatehouse.Key:
+				key = i.Value
+				continue
 			default:
 				continue
 			}
-			t, ok := known[i.Place.Name]
+			t, ok := known[name]
 			if !ok {
-				t.role, t.rank = roleOf(i.Place.Name)
+				t.role, t.rank = roleOf(name[:min(len(name), maxName)])
 				if len(known) < 256 {
-					known[i.Place.Name] = t
+					known[name] = t
 				}
 			}
 			all.add(i, t.role, t.rank)

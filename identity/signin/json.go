@@ -139,37 +139,9 @@ func (e *reader) member(plain string, value any, depth int, say func(int, string
 	case value == nil && (plain == "data" || people[plain] || TokenName(plain) || strings.Contains(plain, "login") || strings.Contains(plain, "signin")):
 		say(-4, "what the JSON would give is null")
 	case verdicts[plain]:
-		switch v := value.(type) {
-		case bool:
-			if v {
-				say(6, "the JSON says that it succeeded")
-			} else {
-				say(-8, "the JSON says that it failed")
-			}
-		case json.Number:
-			if v == "0" && plain != "status" {
-				say(-6, "the JSON says that it failed")
-			} else if v == "1" && plain != "status" {
-				say(5, "the JSON says that it succeeded")
-			} else if n, err := v.Int64(); err == nil && n >= 400 && n < 600 {
-				say(-6, "the JSON says that it failed")
-			}
-		}
+		sayVerdict(plain, value, say)
 	case errorNames[plain]:
-		switch v := value.(type) {
-		case bool:
-			if v {
-				say(-7, "the JSON has an error")
-			} else {
-				say(4, "the JSON says that there is no error")
-			}
-		case json.Delim:
-			say(-5, "the JSON has an error")
-		case json.Number:
-			if v != "0" {
-				say(-5, "the JSON has an error")
-			}
-		}
+		sayError(value, say)
 	case codeNames[plain] && depth == 1:
 		if n, ok := value.(json.Number); ok {
 			switch {
@@ -181,6 +153,45 @@ func (e *reader) member(plain string, value any, depth int, say func(int, string
 		}
 	case people[plain] && value == json.Delim('{'):
 		say(4, "the JSON describes a person")
+	}
+}
+
+// sayVerdict reads a member that says how it went, where it is no text.
+func sayVerdict(plain string, value any, say func(int, string)) {
+	switch v := value.(type) {
+	case bool:
+		if v {
+			say(6, "the JSON says that it succeeded")
+		} else {
+			say(-8, "the JSON says that it failed")
+		}
+	case json.Number:
+		n, err := v.Int64()
+		switch {
+		case err != nil:
+		case n == 0 && plain != "status", n >= 400 && n < 600:
+			say(-6, "the JSON says that it failed")
+		case n == 1 && plain != "status":
+			say(5, "the JSON says that it succeeded")
+		}
+	}
+}
+
+// sayError reads a member that has an error, where it is no text.
+func sayError(value any, say func(int, string)) {
+	switch v := value.(type) {
+	case bool:
+		if v {
+			say(-7, "the JSON has an error")
+		} else {
+			say(4, "the JSON says that there is no error")
+		}
+	case json.Delim:
+		say(-5, "the JSON has an error")
+	case json.Number:
+		if v != "0" {
+			say(-5, "the JSON has an error")
+		}
 	}
 }
 
