@@ -161,6 +161,7 @@ func (r *reader) checkRest(c *Config) {
 	if c.Input.Limit < least || c.Input.Limit > most {
 		r.fail("input.limit", r.quote("input.limit", c.Input.Limit.String())+" is not between "+least.String()+" and "+most.String(), "1MiB suits most sites")
 	}
+	r.checkCache(c.Store.Cache)
 	e := c.Events
 	if e.Keep <= 0 {
 		r.fail("events.keep", "must be above 0: explain reads what is kept", "write one such as 30d")
@@ -173,6 +174,21 @@ func (r *reader) checkRest(c *Config) {
 	}
 	if e.Syslog != "" && !validSyslog(e.Syslog) {
 		r.fail("events.syslog", r.quote("events.syslog", e.Syslog)+" is not a syslog receiver", "write udp://host:514, tcp://host:514, tls://host:6514 or unix:///dev/log")
+	}
+}
+
+func (r *reader) checkCache(s string) {
+	if s == "" {
+		return
+	}
+	const key = "store.cache"
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "unix" && u.Host == "" || u.Scheme != "redis" && u.Scheme != "rediss" && u.Scheme != "unix" {
+		r.fail(key, "is no address of a Redis", "write redis://host:port, rediss://host:port or unix:///path")
+		return
+	}
+	if _, has := u.User.Password(); has && !r.marks[key].replaced {
+		r.fail(key, "holds a password that is written into the file", "put the address into the environment or a file, and write ${env:NAME} or ${file:/path} here")
 	}
 }
 

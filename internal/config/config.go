@@ -187,6 +187,7 @@ type Events struct {
 // Store is where the gate keeps what it must remember.
 type Store struct {
 	Durable string `yaml:"durable" restart:"true" default:"sqlite" enum:"sqlite,memory" doc:"sqlite keeps bans and events in the state folder, memory forgets them when the gate stops."`
+	Cache   string `yaml:"cache" restart:"true" doc:"A Redis (or Valkey) that several gates share, for limits: redis://host:port, rediss:// with TLS or unix:///path. While it is down each gate counts by itself. It holds a password only where all of it is from the environment or a file." example:"redis://127.0.0.1:6379"`
 }
 
 // An AllowEntry lets one refusal pass that a person has judged wrong.

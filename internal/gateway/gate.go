@@ -20,7 +20,6 @@ import (
 	"github.com/gatehousehq/gatehouse/events/sink"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/internal/config"
-	"github.com/gatehousehq/gatehouse/limit"
 	"github.com/gatehousehq/gatehouse/network"
 	"github.com/gatehousehq/gatehouse/store"
 	"github.com/gatehousehq/gatehouse/store/memory"
@@ -72,7 +71,7 @@ type Gate struct {
 	backend   *exchange.Backend
 	sql       sqlGates
 	signIns   signIns
-	limiter   *limit.Memory
+	limiters  limiters
 	hits      map[string]*hits
 	started   time.Time
 	first     time.Time // when the site was first served from this state
@@ -149,7 +148,7 @@ func (g *Gate) open(o Options) error {
 	if err = g.openSignIns(o.Config); err != nil {
 		return err
 	}
-	if err = g.openLimiter(); err != nil {
+	if err = g.openLimiters(o.Config); err != nil {
 		return err
 	}
 	if err = g.openGuard(ctx); err != nil {
@@ -295,7 +294,7 @@ func (g *Gate) Close() error {
 	if g.sql.judge != nil {
 		errs = append(errs, g.sql.judge.saveSeen(ctx))
 	}
-	errs = append(errs, g.closeWho())
+	errs = append(errs, g.closeWho(), g.limiters.close())
 	if g.events != nil {
 		errs = append(errs, g.events.Close(ctx))
 	}

@@ -1,14 +1,18 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ratelimit"
 	"github.com/gatehousehq/gatehouse/identity/signin"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/limit"
+	"github.com/gatehousehq/gatehouse/store/redis"
 )
 
 // This file joins application/ratelimit to its lines of the ladder.
@@ -17,9 +21,52 @@ import (
 // MB at the most.
 const maxCounted = 1_000_000
 
-func (g *Gate) openLimiter() (err error) {
-	g.limiter, err = limit.NewMemory(limit.MemoryOptions{MaxKeys: maxCounted, Now: g.now})
+// limiters count, in memory or in a Redis that several gates share.
+type limiters struct {
+	limit.Limiter
+	local  *limit.Memory
+	shared *redis.Limiter // nil: none is configured
+}
+
+func (g *Gate) openLimiters(c *config.Config) (err error) {
+	l := &g.limiters
+	if l.local, err = limit.NewMemory(limit.MemoryOptions{MaxKeys: maxCounted, Now: g.now}); err != nil {
+		return err
+	}
+	l.Limiter = l.local
+	if c.Store.Cache == "" {
+		return nil
+	}
+	// What the gates that share it have in common is its address, with the
+	// password in it.
+	secret := sha256.Sum256([]byte("gatehouse ratelimit\n" + c.Store.Cache))
+	if l.shared, err = redis.New(redis.Options{URL: c.Store.Cache, Secret: secret[:]}); err != nil {
+		return fmt.Errorf("store.cache: %w", err)
+	}
+	l.Limiter, err = limit.NewFallback(limit.FallbackOptions{
+		Primary: l.shared, Secondary: l.local, Now: g.now,
+		Down: func(err error) {
+			g.logger.Error("store.cache does not answer: each gate counts by itself", "error", err)
+		},
+		Up: func(after time.Duration) { g.logger.Info("store.cache answers again", "after", after) },
+	})
 	return err
+}
+
+func (l *limiters) close() error {
+	if l.shared == nil {
+		return nil
+	}
+	return l.shared.Close()
+}
+
+// ofReplica is what counts in this gate alone, where another counts for all; nil
+// where one does both.
+func (l *limiters) ofReplica() limit.Limiter {
+	if l.shared == nil {
+		return nil
+	}
+	return l.local
 }
 
 func (g *Gate) limitsOf(c *config.Config) (*ratelimit.Limits, error) {
@@ -27,7 +74,7 @@ func (g *Gate) limitsOf(c *config.Config) (*ratelimit.Limits, error) {
 	if old := g.current.Load(); old != nil && reflect.DeepEqual(old.config.Application.RateLimit, r) && reflect.DeepEqual(old.config.Identity.SignIn, c.Identity.SignIn) {
 		return old.limits, nil
 	}
-	o := ratelimit.Options{Limiter: g.limiter, Default: r.Default, Address: r.Address, Principal: r.Principal, SignIn: r.SignIn, Now: g.now}
+	o := ratelimit.Options{Limiter: g.limiters.Limiter, Local: g.limiters.ofReplica(), Default: r.Default, Address: r.Address, Principal: r.Principal, SignIn: r.SignIn, Now: g.now}
 	for _, route := range r.Routes {
 		o.Routes = append(o.Routes, ratelimit.Route{Pattern: route.Path, Methods: route.Methods, Rate: route.Rate, Cost: route.Cost})
 	}
