@@ -103,7 +103,7 @@ var places = []place{
 	{"identity", layer, leaves},
 	{"data", layer, leaves},
 
-	{"internal/gateway", inside, slices.Concat(leaves, layers, []string{"taint/sqldriver", "events/sink", "internal/config"})},
+	{"internal/gateway", inside, slices.Concat(leaves, layers, []string{"taint/sqldriver", "events/sink", "store/redis", "internal/config"})},
 	{"internal/config", inside, leaves},
 	{"internal/cli", inside, []string{".", "internal/gateway", "internal/config", "events", "secret", "store", "internal/throwaway", "examples/shop"}},
 	{"internal/throwaway", inside, nil},
