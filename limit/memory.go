@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 	"slices"
 	"sync/atomic"
@@ -127,7 +128,7 @@ func (m *Memory) put(key id, until, now int64) {
 		m.keys.Add(-1)
 	}
 	// The shards share MaxKeys, so that one may hold more than its part of it.
-	if m.keys.Add(1) > m.max && len(s.entries) > 0 {
+	if m.keys.Add(1) > m.max && s.first() < math.MaxInt64 {
 		s.removeFirst()
 		m.keys.Add(-1)
 		m.evicted.Add(1)

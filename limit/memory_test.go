@@ -166,9 +166,10 @@ func TestShard_AgreesWithAMap(t *testing.T) {
 				if len(model) == 0 {
 					return
 				}
-				gone := s.entries[s.heap[0]].id
-				if least := slices.Min(slices.Collect(maps.Values(model))); model[gone] != least {
-					t.Fatalf("the first is %d, want %d", model[gone], least)
+				first, least := s.first(), slices.Min(slices.Collect(maps.Values(model)))
+				gone := s.entries[s.heap[0].n].id
+				if first != least || model[gone] != least {
+					t.Fatalf("the first is %d, and %d of the model's, want %d", first, model[gone], least)
 				}
 				s.removeFirst()
 				delete(model, gone)
@@ -183,7 +184,7 @@ func TestShard_AgreesWithAMap(t *testing.T) {
 					}
 				}
 				for at, n := range s.heap {
-					if s.entries[n].at != uint32(at) || at > 0 && s.entries[s.heap[(at-1)/4]].until > s.entries[n].until {
+					if s.entries[n.n].at != uint32(at) || n.until > s.entries[n.n].until || at > 0 && s.heap[(at-1)/4].until > n.until {
 						t.Fatalf("the heap is out of order at %d", at)
 					}
 				}

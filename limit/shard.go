@@ -11,13 +11,15 @@ type id [16]byte
 
 // A shard holds keys by their hash, and finds the one that runs out first. It has
 // no pointers but its three slices, so the garbage collector has nothing to look
-// at, and a key costs 36 bytes and 8 to 16 of table.
+// at, and a key costs 48 bytes and 8 to 16 of table.
 type shard struct {
 	mu sync.Mutex
 	// entries are dense: a removed one is replaced by the last.
 	entries []entry
-	// heap holds indices of entries, ordered by until: 4 children a node.
-	heap []uint32
+	// heap is ordered by when keys run out, 4 children a node. A key that is used
+	// again runs out later, and its node learns that when it comes to the top: what
+	// is asked all the time costs no ordering.
+	heap []node
 	// table is open addressing by the id: an entry's index and one, or zero. Its
 	// length is a power of two, at least twice that of entries.
 	table []uint32
@@ -28,6 +30,11 @@ type entry struct {
 	id    id
 	until int64  // microseconds since the Memory's epoch
 	at    uint32 // where it stands in heap
+}
+
+type node struct {
+	until int64 // no later than the entry's
+	n     uint32
 }
 
 // find gives where a key stands in the table, or where it would.
@@ -67,8 +74,10 @@ func (s *shard) update(key id, until int64) bool {
 	}
 	e := &s.entries[s.table[i]-1]
 	e.until = until
-	s.down(int(e.at))
-	s.up(int(e.at)) // a clock that was set back
+	if n := &s.heap[e.at]; until < n.until { // the clock was set back, or the rate changed
+		n.until = until
+		s.up(int(e.at))
+	}
 	return true
 }
 
@@ -80,7 +89,7 @@ func (s *shard) insert(key id, until int64) {
 	i, _ := s.find(key)
 	s.entries = append(s.entries, entry{id: key, until: until, at: uint32(len(s.heap))})
 	s.table[i] = uint32(len(s.entries))
-	s.heap = append(s.heap, uint32(len(s.entries)-1))
+	s.heap = append(s.heap, node{until, uint32(len(s.entries) - 1)})
 	s.up(len(s.heap) - 1)
 }
 
@@ -94,15 +103,21 @@ func (s *shard) grow() {
 
 // first is when the first key runs out; never, where there is none.
 func (s *shard) first() int64 {
-	if len(s.heap) == 0 {
-		return math.MaxInt64
+	for len(s.heap) > 0 {
+		top := &s.heap[0]
+		until := s.entries[top.n].until
+		if top.until == until {
+			return until
+		}
+		top.until = until
+		s.down(0)
 	}
-	return s.entries[s.heap[0]].until
+	return math.MaxInt64
 }
 
-// removeFirst drops the key that runs out first.
+// removeFirst drops the key that runs out first, which first has found.
 func (s *shard) removeFirst() {
-	gone := s.heap[0]
+	gone := s.heap[0].n
 	last := len(s.heap) - 1
 	s.place(0, s.heap[last])
 	s.heap = s.heap[:last]
@@ -114,7 +129,7 @@ func (s *shard) removeFirst() {
 		i, _ := s.find(s.entries[last].id)
 		s.entries[gone] = s.entries[last]
 		s.table[i] = gone + 1
-		s.heap[s.entries[gone].at] = gone
+		s.heap[s.entries[gone].at].n = gone
 	}
 	s.entries = s.entries[:len(s.entries)-1]
 }
@@ -133,18 +148,17 @@ func (s *shard) unlist(key id) {
 	s.table[gap] = 0
 }
 
-// place puts an entry at a node of the heap.
-func (s *shard) place(at int, n uint32) {
+// place puts a node into the heap.
+func (s *shard) place(at int, n node) {
 	s.heap[at] = n
-	s.entries[n].at = uint32(at)
+	s.entries[n.n].at = uint32(at)
 }
 
 func (s *shard) up(at int) {
 	n := s.heap[at]
-	until := s.entries[n].until
 	for at > 0 {
 		parent := (at - 1) / 4
-		if s.entries[s.heap[parent]].until <= until {
+		if s.heap[parent].until <= n.until {
 			break
 		}
 		s.place(at, s.heap[parent])
@@ -155,11 +169,10 @@ func (s *shard) up(at int) {
 
 func (s *shard) down(at int) {
 	n := s.heap[at]
-	until := s.entries[n].until
 	for {
-		best, least := -1, until
+		best, least := -1, n.until
 		for child := 4*at + 1; child <= 4*at+4 && child < len(s.heap); child++ {
-			if u := s.entries[s.heap[child]].until; u < least {
+			if u := s.heap[child].until; u < least {
 				best, least = child, u
 			}
 		}
