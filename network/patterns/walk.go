@@ -101,8 +101,8 @@ type route struct {
 	since     time.Time
 	clients   few
 	strangers few // answered well without a principal
-	// busiest are the largest hourly counts of distinct walkers, and of steps in
-	// sequence.
+	// busiest are the largest hourly counts of distinct identifiers by walker, and
+	// sequences those of steps one after the other; a quarter is forgotten each day.
 	busiest, sequences [4]record
 	day                time.Time
 	requests, refused  int
@@ -164,6 +164,9 @@ func (p *Patterns) walk(v *view, alarms *[]Alarm) {
 	}
 	if v.now.Sub(r.day) > 24*time.Hour {
 		r.day, r.requests, r.refused = v.now, r.requests/4, r.refused/4
+		for i := range r.busiest {
+			r.busiest[i].count, r.sequences[i].count = r.busiest[i].count*3/4, r.sequences[i].count*3/4
+		}
 	}
 	r.requests++
 	if v.failed() {
@@ -174,9 +177,13 @@ func (p *Patterns) walk(v *view, alarms *[]Alarm) {
 		who = maphash.String(p.seed, v.Principal)
 	}
 	t := p.walkers.of(who).trail(v.route, v.now)
+	if v.now.Sub(t.hour.began) >= time.Hour && !t.toldHour && !t.toldDay {
+		// Ordinary is what came to its end and was no walk: those under way at the
+		// same time do not excuse each other.
+		put(&r.busiest, who, t.hour.distinct)
+		put(&r.sequences, who, t.hour.sequence)
+	}
 	t.step(maphash.String(p.seed, id), number, numbered, v)
-	put(&r.busiest, who, t.hour.distinct)
-	put(&r.sequences, who, t.hour.sequence)
 	t.judge(r, who, v, alarms)
 }
 
