@@ -24,6 +24,8 @@ type problem struct {
 // words are what a status is called to a client, and what to do.
 var words = map[int][2]string{
 	http.StatusBadRequest:            {"Bad request", "The request is not well formed."},
+	http.StatusUnauthorized:          {"Sign in first", "This is for whoever is signed in."},
+	http.StatusTooManyRequests:       {"Too often", "Please wait before you try again."},
 	http.StatusForbidden:             {"Refused", "This request was refused."},
 	http.StatusNotFound:              {"Not found", "There is nothing here."},
 	http.StatusRequestTimeout:        {"Too slow", "The request did not arrive in time."},

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -209,6 +210,16 @@ func (g *Gate) tlsListener(l net.Listener) net.Listener {
 	c := g.tls.Config()
 	if c == nil {
 		return l
+	}
+	if file := g.current.Load().config.Identity.ClientCertificate.Authorities; file != "" {
+		// Asked for and not demanded: application/access says where one is needed.
+		if authorities, err := authoritiesOf(file); err == nil { // the assembly read it just now
+			c = c.Clone()
+			c.ClientAuth, c.ClientCAs = tls.VerifyClientCertIfGiven, x509.NewCertPool()
+			for _, one := range authorities {
+				c.ClientCAs.AddCert(one)
+			}
+		}
 	}
 	return tls.NewListener(l, c)
 }
