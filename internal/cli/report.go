@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -40,8 +41,10 @@ func (c reportCommand) Run(ctx context.Context, g *globals) error {
 	}
 	w := g.process.Stdout
 	if len(lines) == 0 && len(found) == 0 {
-		_, err := fmt.Fprintf(w, "No rung objected to anything in the last %s.\n", c.Since)
-		return err
+		if _, err := fmt.Fprintf(w, "No rung objected to anything in the last %s.\n", c.Since); err != nil {
+			return err
+		}
+		return g.printCoverage(ctx, c.Rung)
 	}
 	for _, part := range []struct {
 		outcome gatehouse.Outcome
@@ -56,6 +59,9 @@ func (c reportCommand) Run(ctx context.Context, g *globals) error {
 		}
 	}
 	if err := g.printFindings(found); err != nil {
+		return err
+	}
+	if err := g.printCoverage(ctx, c.Rung); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(w, "gatehouse explain ID tells one in words.")
@@ -97,6 +103,46 @@ func (g *globals) reportPart(title string, outcome gatehouse.Outcome, lines []ga
 		return err
 	}
 	_, err := fmt.Fprintln(g.process.Stdout)
+	return err
+}
+
+// accessRung is whose coverage it is.
+const accessRung = "application/access"
+
+// mostUncovered is how many routes without a rule are printed.
+const mostUncovered = 20
+
+// printCoverage names routes that no rule of application.access is for, where
+// there are rules at all.
+func (g *globals) printCoverage(ctx context.Context, rung string) error {
+	if rung != "" && rung != accessRung {
+		return nil
+	}
+	a, err := g.admin(ctx, true)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	c, err := a.Coverage(ctx)
+	if errors.Is(err, gateway.ErrNotRunning) || err == nil && (c.Rules == 0 || len(c.Routes) == 0) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var t table
+	t.add("REQUESTS", "SIGNED IN", "ROUTE")
+	for _, r := range c.Routes[:min(len(c.Routes), mostUncovered)] {
+		t.add(fmt.Sprint(r.Requests), fmt.Sprint(r.SignedIn), r.Route)
+	}
+	fmt.Fprintf(g.process.Stdout, "%s\n", g.paint("Routes that no rule of application.access is for", bold))
+	if err := t.print(g.process.Stdout, "  "); err != nil {
+		return err
+	}
+	if more := len(c.Routes) - mostUncovered; more > 0 {
+		fmt.Fprintf(g.process.Stdout, "  and %d more\n", more)
+	}
+	_, err = fmt.Fprintln(g.process.Stdout)
 	return err
 }
 

@@ -27,6 +27,9 @@ type Admin interface {
 	// Follow calls f for each event from now on, until ctx ends.
 	Follow(ctx context.Context, f func(gatehouse.Event) error) error
 	Report(context.Context, sink.ReportQuery) ([]sink.ReportLine, error)
+	// Coverage says which routes were asked for that no rule of application.access
+	// is for, since the rules are as they are.
+	Coverage(context.Context) (Coverage, error)
 	Bans(context.Context) ([]network.Ban, error)
 	Ban(context.Context, BanRequest) error
 	Unban(ctx context.Context, prefix netip.Prefix) error
@@ -150,6 +153,9 @@ func (s state) Find(ctx context.Context, id string) ([]gatehouse.Event, error) {
 func (s state) Search(ctx context.Context, f sink.Filter) ([]gatehouse.Event, error) {
 	return search(ctx, s.store, f)
 }
+
+// Coverage is counted in memory.
+func (s state) Coverage(context.Context) (Coverage, error) { return Coverage{}, ErrNotRunning }
 
 func (s state) Report(ctx context.Context, q sink.ReportQuery) ([]sink.ReportLine, error) {
 	return sink.Report(ctx, s.store, q)

@@ -35,6 +35,7 @@ func (g *Gate) controlHandler() http.Handler {
 	mux.Handle("POST /find", call(a.Find))
 	mux.Handle("POST /search", call(a.Search))
 	mux.Handle("POST /report", call(a.Report))
+	mux.Handle("POST /coverage", call(func(ctx context.Context, _ struct{}) (Coverage, error) { return a.Coverage(ctx) }))
 	mux.Handle("POST /bans", call(func(ctx context.Context, _ struct{}) ([]network.Ban, error) { return a.Bans(ctx) }))
 	mux.Handle("POST /ban", call(func(ctx context.Context, b BanRequest) (struct{}, error) { return struct{}{}, a.Ban(ctx, b) }))
 	mux.Handle("POST /unban", call(func(ctx context.Context, p netip.Prefix) (struct{}, error) { return struct{}{}, a.Unban(ctx, p) }))
@@ -138,6 +139,10 @@ func (c *client) Search(ctx context.Context, f sink.Filter) ([]gatehouse.Event, 
 
 func (c *client) Report(ctx context.Context, q sink.ReportQuery) ([]sink.ReportLine, error) {
 	return ask[[]sink.ReportLine](ctx, c, "report", q)
+}
+
+func (c *client) Coverage(ctx context.Context) (Coverage, error) {
+	return ask[Coverage](ctx, c, "coverage", struct{}{})
 }
 
 func (c *client) Bans(ctx context.Context) ([]network.Ban, error) {

@@ -154,6 +154,10 @@ func TestIdentity_BackendsOwnSession_SaysWhoMayWhat(t *testing.T) {
 	if a := nobody.do("GET", "/_gate/jwks", ""); a.StatusCode != http.StatusOK || !strings.Contains(a.text, `"ES256"`) {
 		t.Errorf("the keys: %s %s", a.Status, a.text)
 	}
+	c, err := g.Admin().Coverage(t.Context())
+	if err != nil || c.Rules != 3 || len(c.Routes) == 0 || c.Routes[0] != (UncoveredRoute{"GET /", 4, 2}) {
+		t.Errorf("covered %+v, %v", c, err)
+	}
 	ann.do("POST", "/logout", "x=1")
 	if a := ann.do("GET", "/admin/users", ""); a.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after signing out: %s", a.Status)
@@ -211,7 +215,7 @@ func TestThrottle_GuessingAtOneAccount_IsSlowedAndItsOwnerIsNot(t *testing.T) {
 }
 
 func TestRateLimit_OneAddressTooOften_IsTold429AndOthersAreNot(t *testing.T) {
-	g, _ := officeGate(t, "application: {ratelimit: {default: 20/min, routes: [{path: /export, rate: 2/min}]}}")
+	g, _ := officeGate(t, "application: {ratelimit: {address: 20/min, routes: [{path: /export, rate: 2/min}]}}")
 	one, other := &visitor{g: g, from: "198.51.100.1"}, &visitor{g: g, from: "198.51.100.2"}
 	for i := range 20 {
 		a := one.do("GET", "/page", "")

@@ -225,6 +225,35 @@ func accessRung(_ *config.Config, g *Gate) (requestCheck, error) {
 	}, nil
 }
 
+// Coverage is what the rules of application.access leave open.
+type Coverage struct {
+	// Rules is how many there are, prefixes that are closed included.
+	Rules int `json:"rules"`
+	// Routes have none, those that signed-in principals asked for most first.
+	Routes []UncoveredRoute `json:"routes"`
+	// Beyond is how many requests were for further routes.
+	Beyond uint64 `json:"beyond,omitempty"`
+}
+
+// An UncoveredRoute is one that no rule is for.
+type UncoveredRoute struct {
+	Route    string `json:"route"`
+	Requests uint64 `json:"requests"`
+	SignedIn uint64 `json:"signed_in"`
+}
+
+// Coverage asks the running gate.
+func (l local) Coverage(context.Context) (Coverage, error) {
+	asm := l.current.Load()
+	c := Coverage{Rules: len(asm.config.Application.Access) + len(asm.config.Application.Closed)}
+	routes, beyond := asm.who.access.Uncovered()
+	for _, r := range routes {
+		c.Routes = append(c.Routes, UncoveredRoute(r))
+	}
+	c.Beyond = beyond
+	return c, nil
+}
+
 // closeWho writes down what the sources hold.
 func (g *Gate) closeWho() error {
 	asm := g.current.Load()
