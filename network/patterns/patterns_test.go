@@ -49,12 +49,12 @@ func (w *watch) kinds() string {
 // word gives a path that is no identifier to package input.
 func word(i int) string { return fmt.Sprintf("/p%c%c%c", 'a'+i%26, 'a'+i/26%26, 'a'+i/676%26) }
 
-func client(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}) }
+func from(i int) netip.Addr { return netip.AddrFrom4([4]byte{198, 51, byte(i >> 8), byte(i)}) }
 
 // settle has others use a route as people do, so that it is known.
 func (w *watch) settle(path string, principals bool) {
 	for i := range settled + 5 {
-		s := Seen{Addr: client(i), Path: fmt.Sprintf(path, 5000+i*7), Status: 200}
+		s := Seen{Addr: from(i), Path: fmt.Sprintf(path, 5000+i*7), Status: 200}
 		if principals {
 			s.Principal = fmt.Sprint("account ", i)
 		}
@@ -88,14 +88,15 @@ func TestScan_OrdinaryMisses_AreSilent(t *testing.T) {
 	}
 	for i := range 60 { // sixty broken links that everybody meets
 		for n := range 6 {
-			w.see(Seen{Addr: client(n), Path: word(1000 + i), Status: 404})
+			w.see(Seen{Addr: from(n), Path: word(1000 + i), Status: 404})
+			w.see(Seen{Addr: from(n), Path: "/", Status: 200})
 		}
 	}
 	for range 500 { // a reader of a feed that is gone
-		w.see(Seen{Addr: client(77), Path: "/blog/rss", Status: 410})
+		w.see(Seen{Addr: from(77), Path: "/blog/rss", Status: 410})
 	}
 	for i := range 300 { // identifiers of one route
-		w.see(Seen{Addr: client(78), Path: fmt.Sprintf("/products/%d", i), Status: 404})
+		w.see(Seen{Addr: from(78), Path: fmt.Sprintf("/products/%d", i), Status: 404})
 	}
 	if strings.Contains(w.kinds(), "scan") || strings.Contains(w.kinds(), "tool") {
 		t.Errorf("%+v", w.alarms)
@@ -130,7 +131,7 @@ func TestWalk_OneAfterTheOther_BothWaysAndByPrincipal(t *testing.T) {
 		w := newWatch(t, Options{})
 		w.settle("/orders/%d", true)
 		for i := range 300 { // each request from another network
-			w.see(Seen{Addr: client(1000 + i), Path: fmt.Sprintf("/orders/%d", 90_000+i*step), Status: 200, Principal: "mallory"})
+			w.see(Seen{Addr: from(1000 + i), Path: fmt.Sprintf("/orders/%d", 90_000+i*step), Status: 200, Principal: "mallory"})
 			w.at = w.at.Add(time.Second)
 		}
 		if w.kinds() != "walk" || w.alarms[0].Principal != "mallory" || w.alarms[0].Route != "GET /orders/{id}" || w.alarms[0].Count != sequenceHour {
@@ -156,7 +157,7 @@ func TestWalk_OrdinaryUse_IsSilent(t *testing.T) {
 	}
 	// A catalogue that strangers use: whoever walks it.
 	for i := range publicBy {
-		w.see(Seen{Addr: client(i), Path: fmt.Sprintf("/products/%d", i*31), Status: 200})
+		w.see(Seen{Addr: from(i), Path: fmt.Sprintf("/products/%d", i*31), Status: 200})
 	}
 	w.settle("/products/%d", false)
 	for i := range 2000 {
@@ -164,7 +165,7 @@ func TestWalk_OrdinaryUse_IsSilent(t *testing.T) {
 	}
 	// A release breaks all links of a route: for others as for a crawler.
 	for i := range 400 {
-		w.see(Seen{Addr: client(i % 100), Path: fmt.Sprintf("/products/%d/reviews", i), Status: 404})
+		w.see(Seen{Addr: from(i % 100), Path: fmt.Sprintf("/products/%d/reviews", i), Status: 404})
 	}
 	for i := range 200 {
 		w.see(Seen{Path: fmt.Sprintf("/products/%d/reviews", i), Status: 404})
@@ -172,16 +173,16 @@ func TestWalk_OrdinaryUse_IsSilent(t *testing.T) {
 	// Pages that show two dozen pictures each, to many: what others do is ordinary.
 	for n := range 30 {
 		for i := range 24 * 6 {
-			w.see(Seen{Addr: client(200 + n), Path: fmt.Sprintf("/attachments/%d", n*1000+i), Status: 200, Principal: fmt.Sprint("photo ", n)})
+			w.see(Seen{Addr: from(200 + n), Path: fmt.Sprintf("/attachments/%d", n*1000+i), Status: 200, Principal: fmt.Sprint("photo ", n)})
 		}
 		w.at = w.at.Add(61 * time.Minute)
 	}
 	for i := range 24 * 12 {
-		w.see(Seen{Addr: client(201), Path: fmt.Sprintf("/attachments/%d", i), Status: 200, Principal: "photo 0"})
+		w.see(Seen{Addr: from(201), Path: fmt.Sprintf("/attachments/%d", i), Status: 200, Principal: "photo 0"})
 	}
 	// The same number again and again, which polls.
 	for range 1000 {
-		w.see(Seen{Addr: client(300), Path: "/jobs/17", Status: 200, Principal: "poller"})
+		w.see(Seen{Addr: from(300), Path: "/jobs/17", Status: 200, Principal: "poller"})
 	}
 	if w.kinds() != "" {
 		t.Errorf("%+v", w.alarms)
@@ -190,8 +191,8 @@ func TestWalk_OrdinaryUse_IsSilent(t *testing.T) {
 
 func TestFailures_AboveTheOrdinaryLevel(t *testing.T) {
 	others := func(w *watch, i int, status int) {
-		w.see(Seen{Addr: client(i % 50), Path: "/", Status: 200})
-		w.see(Seen{Addr: client(i % 50), Path: fmt.Sprint("/search?", i%7), Status: status})
+		w.see(Seen{Addr: from(i % 50), Path: "/", Status: 200})
+		w.see(Seen{Addr: from(i % 50), Path: fmt.Sprint("/search?", i%7), Status: status})
 	}
 	w := newWatch(t, Options{})
 	for i := range 200 {
@@ -207,7 +208,7 @@ func TestFailures_AboveTheOrdinaryLevel(t *testing.T) {
 		w.see(Seen{Path: "/search", Query: fmt.Sprint("q=", i), Status: 502})
 	}
 	for range 2000 { // an app with an expired token
-		w.see(Seen{Addr: client(99), Path: "/api/notifications", Status: 401})
+		w.see(Seen{Addr: from(99), Path: "/api/notifications", Status: 401})
 	}
 	if w.kinds() != "" {
 		t.Errorf("%+v", w.alarms)
@@ -217,7 +218,7 @@ func TestFailures_AboveTheOrdinaryLevel(t *testing.T) {
 func TestFailures_OfAClientThatAlwaysFails_AreItsOrdinaryLevel(t *testing.T) {
 	w := newWatch(t, Options{})
 	for i := range 10 * 200 {
-		w.see(Seen{Addr: client(i % 50), Path: "/", Status: 200})
+		w.see(Seen{Addr: from(i % 50), Path: "/", Status: 200})
 		if i < 1000 && i%20 == 0 || i >= 1000 && i%2 == 0 { // a checker of links: few at first
 			w.see(Seen{Path: "/check/page", Query: fmt.Sprint(i), Status: 404})
 		}
@@ -233,10 +234,10 @@ func TestSignIns_RiseAtTheSite(t *testing.T) {
 	hour := func(failed, succeeded int) {
 		for i := range max(failed, succeeded) {
 			if i < failed {
-				w.see(Seen{Addr: client(i), Method: "POST", Path: "/login", Status: 401, SignIn: Failed, Principal: fmt.Sprint("u", i)})
+				w.see(Seen{Addr: from(i), Method: "POST", Path: "/login", Status: 401, SignIn: Failed, Principal: fmt.Sprint("u", i)})
 			}
 			if i < succeeded {
-				w.see(Seen{Addr: client(i), Method: "POST", Path: "/login", Status: 303, SignIn: Succeeded, Principal: fmt.Sprint("u", i)})
+				w.see(Seen{Addr: from(i), Method: "POST", Path: "/login", Status: 303, SignIn: Succeeded, Principal: fmt.Sprint("u", i)})
 			}
 		}
 		w.at = w.at.Add(61 * time.Minute)
@@ -257,7 +258,7 @@ func TestSignIns_RiseAtTheSite(t *testing.T) {
 func TestDevice_NewOnesAreANoticeAndTheFirstIsNone(t *testing.T) {
 	w := newWatch(t, Options{})
 	in := func(who, device string) {
-		w.see(Seen{Addr: client(len(w.alarms)), Method: "POST", Path: "/login", Status: 303, Principal: who, Device: device, SignIn: Succeeded})
+		w.see(Seen{Addr: from(len(w.alarms)), Method: "POST", Path: "/login", Status: 303, Principal: who, Device: device, SignIn: Succeeded})
 	}
 	in("ann", "laptop")
 	in("ann", "laptop")
@@ -303,7 +304,7 @@ func TestObserve_ManyAtOnce(t *testing.T) {
 	for n := range 8 {
 		all.Go(func() {
 			for i := range 500 {
-				w.Observe(Seen{Addr: client(n), Method: "GET", Path: fmt.Sprintf("/orders/%d", i), Status: 404, Principal: fmt.Sprint(n % 3)})
+				w.Observe(Seen{Addr: from(n), Method: "GET", Path: fmt.Sprintf("/orders/%d", i), Status: 404, Principal: fmt.Sprint(n % 3)})
 			}
 		})
 	}
@@ -342,7 +343,7 @@ func FuzzObserve(f *testing.F) {
 	f.Add("//", "", "&")
 	w := newWatch(f, Options{})
 	f.Fuzz(func(t *testing.T, path, method, query string) {
-		for _, a := range w.Observe(Seen{Addr: client(len(path) % 7), Method: method, Path: path, Query: query, Status: 404, Principal: query}) {
+		for _, a := range w.Observe(Seen{Addr: from(len(path) % 7), Method: method, Path: path, Query: query, Status: 404, Principal: query}) {
 			if a.Count == 0 || a.Words == "" {
 				t.Errorf("%+v", a)
 			}
