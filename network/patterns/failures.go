@@ -11,6 +11,7 @@ const (
 	failuresMost  = 60  // of different targets within failuresTime
 	failuresShare = 0.5 // of the client's requests in it
 	failuresTimes = 4   // as often as others' in it, and as its own ordinarily
+	failuresEach  = 20  // requests of a client that count for the site's level
 	failuresTime  = 10 * time.Minute
 	// A site's attempts to sign in within an hour, and how much worse than its own
 	// ordinary hours.
@@ -59,9 +60,12 @@ func (p *Patterns) failures(v *view, alarms *[]Alarm) {
 	f.at(v.now)
 	f.requests++
 	p.signIns(v, alarms)
+	counts := f.counted < failuresEach && v.SignIn == NoSignIn
 	if !v.failed() {
-		s.requests++
-		f.counted++
+		if counts {
+			s.requests++
+			f.counted++
+		}
 		return
 	}
 	f.failed++
@@ -72,9 +76,10 @@ func (p *Patterns) failures(v *view, alarms *[]Alarm) {
 	} else {
 		f.targets.add(uint32(maphash.String(p.seed, v.Principal)), failuresMost) // each account once
 	}
-	if len(f.targets) > had || had == failuresMost {
-		// The site's level is of different targets too: one app that asks for the
-		// same in vain each second is no site that fails.
+	if counts && (len(f.targets) > had || had == failuresMost) {
+		// The site's level is of different targets too, and of many clients: an app
+		// that asks for the same in vain each second is no site that fails, nor are
+		// two attackers who come at the same time.
 		s.requests++
 		s.failed++
 		f.counted++
