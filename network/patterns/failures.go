@@ -11,6 +11,7 @@ const (
 	failuresMost  = 60  // of different targets within failuresTime
 	failuresShare = 0.5 // of the client's requests in it
 	failuresTimes = 4   // as often as others' in it, and as its own ordinarily
+	failuresEach  = 20  // requests of a client that count for the site's level
 	failuresTime  = 10 * time.Minute
 	// A site's attempts to sign in within an hour, and how much worse than its own
 	// ordinary hours.
@@ -24,13 +25,15 @@ const (
 // failing is what fails of one client. A program that asks for the same again and
 // again, as an app with an expired token does, has one failing target.
 type failing struct {
-	began     time.Time
-	requests  int
-	failed    int
-	targets   few
-	told      bool
-	ordinary  float64 // its share of failures in the windows before, smoothed
-	hasBefore bool
+	began    time.Time
+	requests int
+	failed   int
+	// counted and distinct are what of them stands in the site's numbers.
+	counted, distinct int
+	targets           few
+	told              bool
+	ordinary          float64 // its share of failures in the windows before, smoothed
+	hasBefore         bool
 }
 
 // site is what fails of everybody.
@@ -53,28 +56,41 @@ func (p *Patterns) failures(v *view, alarms *[]Alarm) {
 		}
 		s.began, s.requests, s.failed = v.now, 0, 0
 	}
-	s.requests++
 	f := &p.clients.of(v.client).failing
 	f.at(v.now)
 	f.requests++
 	p.signIns(v, alarms)
+	counts := f.counted < failuresEach && v.SignIn == NoSignIn
 	if !v.failed() {
+		if counts {
+			s.requests++
+			f.counted++
+		}
 		return
 	}
-	s.failed++
 	f.failed++
+	had := len(f.targets)
 	if v.SignIn == NoSignIn {
 		h := maphash.String(p.seed, v.Path) ^ maphash.String(p.seed, v.Query)*31 ^ v.route
 		f.targets.add(uint32(h), failuresMost)
 	} else {
 		f.targets.add(uint32(maphash.String(p.seed, v.Principal)), failuresMost) // each account once
 	}
+	if counts && (len(f.targets) > had || had == failuresMost) {
+		// The site's level is of different targets too, and of many clients: an app
+		// that asks for the same in vain each second is no site that fails, nor are
+		// two attackers who come at the same time.
+		s.requests++
+		s.failed++
+		f.counted++
+		f.distinct++
+	}
 	if f.told || len(f.targets) < failuresMost {
 		return
 	}
 	own := float64(f.failed) / float64(f.requests)
-	others := max(float64(max(s.failed-f.failed, 0))/float64(max(s.requests-f.requests, 1)), s.before/2)
-	if own < failuresShare || own < failuresTimes*min(others, 0.2) || f.hasBefore && own < failuresTimes*min(f.ordinary, 0.2) {
+	others := max(float64(max(s.failed-f.distinct, 0))/float64(max(s.requests-f.counted, 1)), s.before/2)
+	if own < failuresShare || own < failuresTimes*min(others, 0.2) || f.hasBefore && own < failuresTimes*f.ordinary {
 		return
 	}
 	if others > failuresShare/2 {

@@ -103,38 +103,46 @@ type route struct {
 	strangers few // answered well without a principal
 	// busiest are the largest hourly counts of distinct identifiers by walker, and
 	// sequences those of steps one after the other; a quarter is forgotten each day.
-	busiest, sequences [4]record
+	busiest, sequences records
 	day                time.Time
 	requests, refused  int
 }
 
+// records are the largest counts, of as many walkers.
+type records [8]record
+
 type record struct {
 	who   uint64
 	count int
+	at    time.Time
 }
 
-// put keeps the largest of each walker.
-func put(list *[4]record, who uint64, count int) {
+// put keeps the largest count of a walker; zero forgets it.
+func put(list *records, who uint64, count int, now time.Time) {
 	smallest := 0
 	for i := range list {
-		if list[i].who == who {
-			list[i].count = max(list[i].count, count)
+		r := &list[i]
+		if r.who == who {
+			if count == 0 || count > r.count {
+				*r = record{who, count, now}
+			}
 			return
 		}
-		if list[i].count < list[smallest].count {
+		if r.count < list[smallest].count {
 			smallest = i
 		}
 	}
 	if count > list[smallest].count {
-		list[smallest] = record{who, count}
+		list[smallest] = record{who, count, now}
 	}
 }
 
-// third is the third largest of the walkers beside who; zero where there are fewer.
-func third(list *[4]record, who uint64) int {
+// third is the third largest of the walkers beside who, of those that came to
+// rest: who walk at the same time don't excuse each other.
+func (list *records) third(who uint64, now time.Time) int {
 	var top [3]int
 	for _, r := range list {
-		if r.who == who {
+		if r.who == who || now.Sub(r.at) < time.Hour {
 			continue
 		}
 		for i := range top {
@@ -177,14 +185,13 @@ func (p *Patterns) walk(v *view, alarms *[]Alarm) {
 		who = maphash.String(p.seed, v.Principal)
 	}
 	t := p.walkers.of(who).trail(v.route, v.now)
-	if v.now.Sub(t.hour.began) >= time.Hour && !t.toldHour && !t.toldDay {
-		// Ordinary is what came to its end and was no walk: those under way at the
-		// same time do not excuse each other.
-		put(&r.busiest, who, t.hour.distinct)
-		put(&r.sequences, who, t.hour.sequence)
-	}
 	t.step(maphash.String(p.seed, id), number, numbered, v)
-	t.judge(r, who, v, alarms)
+	put(&r.busiest, who, t.hour.distinct, v.now)
+	put(&r.sequences, who, t.hour.sequence, v.now)
+	if t.judge(r, who, v, alarms) {
+		put(&r.busiest, who, 0, v.now) // a walk is nobody's ordinary level
+		put(&r.sequences, who, 0, v.now)
+	}
 }
 
 func (p *Patterns) exempted(v *view) bool {
@@ -238,7 +245,8 @@ func (t *trail) step(id, number uint64, numbered bool, v *view) {
 	}
 }
 
-func (t *trail) judge(r *route, who uint64, v *view, alarms *[]Alarm) {
+// judge reports whether the trail is a walk.
+func (t *trail) judge(r *route, who uint64, v *view, alarms *[]Alarm) bool {
 	n, how := 0, ""
 	public := len(r.strangers) >= publicBy
 	ready := len(r.clients) >= settled || v.now.Sub(r.since) >= settledTime
@@ -253,15 +261,15 @@ func (t *trail) judge(r *route, who uint64, v *view, alarms *[]Alarm) {
 	case !t.toldDay && refuses(d, refusedDay):
 		n, how, t.toldDay = d.refused, "most of them refused, or not there, over a day", true
 	case public || !ready:
-	case !t.toldHour && h.sequence >= max(sequenceHour, aboveOthers*third(&r.sequences, who)):
+	case !t.toldHour && h.sequence >= max(sequenceHour, aboveOthers*r.sequences.third(who, v.now)):
 		n, how, t.toldHour = h.sequence, "one after the other", true
-	case !t.toldDay && d.sequence >= max(sequenceDay, aboveOthers*third(&r.sequences, who)):
+	case !t.toldDay && d.sequence >= max(sequenceDay, aboveOthers*r.sequences.third(who, v.now)):
 		n, how, t.toldDay = d.sequence, "one after the other, over a day", true
-	case !t.toldHour && h.distinct >= walkHour*3/4 && h.estimate() >= max(walkHour, aboveOthers*third(&r.busiest, who)):
+	case !t.toldHour && h.distinct >= walkHour*3/4 && h.estimate() >= max(walkHour, aboveOthers*r.busiest.third(who, v.now)):
 		n, how, t.toldHour = h.estimate(), "far more than others", true
 	}
 	if n == 0 {
-		return
+		return t.toldHour || t.toldDay
 	}
 	a := v.alarm(Walk, n, time.Hour, "%s", how)
 	if strings.HasSuffix(how, "a day") {
@@ -269,6 +277,7 @@ func (t *trail) judge(r *route, who uint64, v *view, alarms *[]Alarm) {
 	}
 	a.Principal = v.Principal
 	*alarms = append(*alarms, a)
+	return true
 }
 
 // identifierOf gives the identifiers of a path, and the last where it is a number.
