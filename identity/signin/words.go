@@ -16,27 +16,28 @@ const maxWords = 16
 // wordsOf appends the words of s, in lower case.
 func wordsOf(dst []string, s string) []string {
 	start, was := -1, rune(0)
-	flush := func(end int) {
-		if start >= 0 && len(dst) < maxWords {
-			dst = append(dst, strings.ToLower(s[start:end]))
-		}
-		start = -1
-	}
 	for i, r := range s {
 		letter, digit := unicode.IsLetter(r), r >= '0' && r <= '9'
 		switch {
 		case !letter && !digit:
-			flush(i)
+			dst = appendWord(dst, s, start, i)
+			start = -1
 		case start >= 0 && (digit != isDigit(was) && !twoFactor(s, i) || unicode.IsUpper(r) && unicode.IsLower(was)):
-			flush(i)
+			dst = appendWord(dst, s, start, i)
 			start = i
 		case start < 0:
 			start = i
 		}
 		was = r
 	}
-	flush(len(s))
-	return dst
+	return appendWord(dst, s, start, len(s))
+}
+
+func appendWord(dst []string, s string, start, end int) []string {
+	if start < 0 || len(dst) >= maxWords {
+		return dst
+	}
+	return append(dst, strings.ToLower(s[start:end]))
 }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
