@@ -20,7 +20,7 @@ func accounts() []Case {
 		{ID: "sign-in-guessed", Title: "Sign in on one's own device while somebody guesses", Kind: Ordinary, Class: class, Try: "{base}/login, in two browsers", Run: signsInMeanwhile},
 		{ID: "sign-in-office", Title: "Thirty people of one office sign in, three of whom mistype", Kind: Ordinary, Class: class, Try: "{base}/login, from one address", Run: officeSignsIn},
 		{ID: "sign-in-renewed", Title: "Sign in with a full cart, by a session that is renewed", Kind: Ordinary, Class: class, Try: "{base}/cart, then {base}/login", Run: renewsSession},
-		{ID: "sign-in-script", Title: "Sign in by the page's script, with a full cart", Kind: Ordinary, Class: class, Try: "{base}/api/session by fetch, then {base}/account and {base}/cart", Run: scriptSignsIn},
+		{ID: "sign-in-checkout", Title: "Sign in on the way to the checkout, by a session that is not renewed", Kind: Ordinary, Class: class, Try: "{base}/login?next=/checkout, then {base}/checkout and {base}/account", Run: signsInToBuy},
 		{ID: "sign-in-next", Title: "Be asked to sign in, and come back to the page", Kind: Ordinary, Class: class, Try: "{base}/profile, not signed in", Run: comesBack},
 		{ID: "sign-out", Title: "Sign out", Kind: Ordinary, Class: class, Try: "{base}/account: Sign out", Run: signsOut},
 		{ID: "profile", Title: "Change one's profile, with letters of many scripts", Kind: Ordinary, Class: class, Try: "{base}/profile", Run: changesProfile},
@@ -162,10 +162,10 @@ func renewsSession(ctx context.Context, t *Target) (Result, error) {
 	return r.expect(http.StatusOK, "Six pencils")
 }
 
-// scriptSignsIn signs in where the shop does not renew the session: its own browser
-// goes on with it.
-func scriptSignsIn(ctx context.Context, t *Target) (Result, error) {
-	account, err := signUp(ctx, t, "no reload")
+// signsInToBuy signs in where the shop does not renew the session: the browser goes
+// on with it.
+func signsInToBuy(ctx context.Context, t *Target) (Result, error) {
+	account, err := signUp(ctx, t, "on the way")
 	if err != nil {
 		return Result{}, err
 	}
@@ -173,13 +173,13 @@ func scriptSignsIn(ctx context.Context, t *Target) (Result, error) {
 	if _, err := v.post(ctx, "/cart/add", "product", "24", "quantity", "2"); err != nil {
 		return Result{}, err
 	}
-	if _, err := v.sendJSON(ctx, http.MethodPost, "/api/session", map[string]string{"email": account.email, "password": account.password}); err != nil {
+	if _, err := v.post(ctx, "/login", "email", account.email, "password", account.password, "next", "/checkout"); err != nil {
 		return Result{}, err
 	}
 	if result, err := v.opens(ctx, account.email, "signed in", "not signed in"); err != nil || !result.Succeeded {
 		return result, err
 	}
-	r, err := v.get(ctx, "/cart")
+	r, err := v.get(ctx, "/checkout")
 	if err != nil {
 		return Result{}, err
 	}

@@ -19,7 +19,7 @@ func signIns() []Case {
 		{ID: "weak-hash", Title: "Turn a stolen password hash into a password", Class: signInClass, Stops: []string{"data/guard", "identity/accounts"},
 			Try: "read the hashes (sqli-search), look them up (they are MD5 without a salt), and sign in at {base}/login", Run: crack},
 		{ID: "session-fixation", Title: "Plant a cart's cookie, and be signed in when its owner is", Class: signInClass, Stops: []string{"identity/source"},
-			Try: "put something into the cart, set the cookie wren_session in another browser, sign in there by {base}/api/session, and open {base}/account here", Run: fixSession},
+			Try: "put something into the cart, set its cookie wren_session in another browser, sign in there by {base}/login?next=/checkout, and open {base}/account here", Run: fixSession},
 		{ID: "cookie-readable", Title: "A session cookie that scripts can read", Class: signInClass, Stops: []string{"application/cookies"},
 			Try: "sign in at {base}/login, and say document.cookie in the browser's console", Run: readableCookie},
 		{ID: "open-redirect", Title: "Sign in here, arrive on another site", Class: "Open redirect", Stops: []string{"application/rules"},
@@ -81,7 +81,7 @@ func fixSession(ctx context.Context, t *Target) (Result, error) {
 	for name, c := range attacker.cookies {
 		browser.cookies[name] = &http.Cookie{Name: c.Name, Value: c.Value}
 	}
-	if _, err := browser.sendJSON(ctx, http.MethodPost, "/api/session", map[string]string{"email": victim.email, "password": victim.password}); err != nil {
+	if _, err := browser.post(ctx, "/login", "email", victim.email, "password", victim.password, "next", "/checkout"); err != nil {
 		return Result{}, preparing(err)
 	}
 	return attacker.opens(ctx, victim.email, "the attacker is signed in as the victim", "the planted session opens nothing")
