@@ -45,7 +45,14 @@ func (s *Shop) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if err := s.begin(w, r, v, u.ID); err != nil {
+	if form.Next == "/checkout" && v.token != "" {
+		// Hole: session fixation. Who signs in on the way to the checkout goes on with
+		// the session that has the cart, and so does whoever planted its cookie.
+		err = s.run(r.Context(), "UPDATE sessions SET user_id = $1 WHERE token = $2", u.ID, v.token)
+	} else {
+		err = s.begin(w, r, v, u.ID)
+	}
+	if err != nil {
 		return err
 	}
 	if form.Next == "" {

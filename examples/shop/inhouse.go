@@ -20,6 +20,9 @@ const (
 	warehouseHost = "warehouse.internal"
 	// photosHost is the made-up name of a public place for pictures.
 	photosHost = "photos.example"
+	// evilHost is the made-up name of an attacker's server: it answers with what its
+	// address says.
+	evilHost = "evil.example"
 )
 
 // inHouse is a second server on a loopback port, for what the shop fetches.
@@ -61,6 +64,10 @@ func inHouseHandler(pictures map[string]asset) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
+		if r.Host == evilHost {
+			_, _ = io.WriteString(w, r.FormValue("says")) // a client that has left misses nothing here
+			return
+		}
 		// A client that has left misses nothing here.
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"service": "warehouse", "warning": "internal only, no sign-in needed",
@@ -71,8 +78,7 @@ func inHouseHandler(pictures map[string]asset) http.Handler {
 
 // fetchPicture takes a picture from an address on the web.
 // Hole: SSRF. The shop fetches whatever address it is given, and shows what
-// came. In this demonstration it reaches only itself and its own two in-house
-// services.
+// came. In this demonstration it reaches only itself and its own in-house server.
 func (s *Shop) fetchPicture(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if v.user == nil {
 		return errSignIn
@@ -119,7 +125,7 @@ func (s *Shop) reachable(address string, own net.Addr) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if host == warehouseHost || host == photosHost {
+	if host == warehouseHost || host == photosHost || host == evilHost {
 		return net.JoinHostPort("127.0.0.1", s.inHouse.port), nil
 	}
 	ip := net.ParseIP(host)

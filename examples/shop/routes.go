@@ -58,6 +58,7 @@ func (s *Shop) pageRoutes() map[string]handler {
 		"GET /uploads/{name}":            s.upload,
 		"GET /download":                  s.download,
 		"GET /admin":                     s.admin,
+		"GET " + customersPath:           s.customers,
 		"POST /admin/products/{id}":      s.setPrice,
 		"GET /debug":                     s.debug,
 		"GET /pictures/{name}":           s.picture,
@@ -69,18 +70,21 @@ func (s *Shop) pageRoutes() map[string]handler {
 
 func (s *Shop) apiRoutes() map[string]handler {
 	return map[string]handler{
-		"POST /api/session":      s.apiSignIn,
-		"GET /api/products":      s.apiProducts,
-		"GET /api/products/{id}": s.apiProduct,
-		"GET /api/orders":        s.apiOrders,
-		"GET /api/orders/{id}":   s.apiOrder,
-		"PATCH /api/orders/{id}": s.apiChangeOrder,
-		"GET /api/cart":          s.apiCart,
-		"POST /api/cart":         s.apiCartAdd,
-		"GET /api/profile":       s.apiProfile,
-		"PATCH /api/profile":     s.apiSaveProfile,
-		"/api/":                  func(http.ResponseWriter, *http.Request, *visit) error { return errNotFound },
-		"OPTIONS /api/":          s.preflight,
+		"POST /api/session":        s.apiSignIn,
+		"POST /api/token":          s.apiToken,
+		"GET /api/keys":            s.apiKeys,
+		"GET /api/staff/customers": s.apiCustomers,
+		"GET /api/products":        s.apiProducts,
+		"GET /api/products/{id}":   s.apiProduct,
+		"GET /api/orders":          s.apiOrders,
+		"GET /api/orders/{id}":     s.apiOrder,
+		"PATCH /api/orders/{id}":   s.apiChangeOrder,
+		"GET /api/cart":            s.apiCart,
+		"POST /api/cart":           s.apiCartAdd,
+		"GET /api/profile":         s.apiProfile,
+		"PATCH /api/profile":       s.apiSaveProfile,
+		"/api/":                    func(http.ResponseWriter, *http.Request, *visit) error { return errNotFound },
+		"OPTIONS /api/":            s.preflight,
 	}
 }
 

@@ -60,3 +60,7 @@ CREATE TABLE cart_lines (
     quantity   INTEGER NOT NULL,
     PRIMARY KEY (session, product_id)
 );
+CREATE TABLE partner_keys (
+    name   TEXT PRIMARY KEY,
+    secret TEXT NOT NULL
+);

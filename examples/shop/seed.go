@@ -2,6 +2,7 @@ package shop
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -101,7 +102,7 @@ func fill(ctx context.Context, tx *sql.Tx, engine Engine) error {
 	if _, err := tx.ExecContext(ctx, string(schema)); err != nil {
 		return err
 	}
-	for _, fill := range []func(context.Context, *sql.Tx) error{fillUsers, fillProducts, fillReviews, fillOrders} {
+	for _, fill := range []func(context.Context, *sql.Tx) error{fillUsers, fillProducts, fillReviews, fillOrders, fillPartners} {
 		if err := fill(ctx, tx); err != nil {
 			return err
 		}
@@ -163,4 +164,10 @@ func fillOrders(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	return nil
+}
+
+// fillPartners enters the warehouse, whose programs sign their tokens by a secret.
+func fillPartners(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO partner_keys (name, secret) VALUES ($1, $2)", "warehouse", rand.Text())
+	return err
 }

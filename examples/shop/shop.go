@@ -3,6 +3,7 @@ package shop
 import (
 	"cmp"
 	"context"
+	"crypto/rsa"
 	"database/sql"
 	"embed"
 	"errors"
@@ -36,6 +37,9 @@ type Options struct {
 	// Around wraps the shop's handler where it serves, such as
 	// exchange.NewHandler does. Nil: it serves bare.
 	Around func(http.Handler) (http.Handler, error)
+	// TokenKey signs the tokens that programs get. Nil: one is made when it is
+	// needed.
+	TokenKey *rsa.PrivateKey
 	// Logger gets one line for each request that failed. Nil: nothing is logged.
 	Logger *slog.Logger
 	// Now is the clock. Nil: time.Now.
@@ -52,7 +56,8 @@ type Shop struct {
 	log      *slog.Logger
 	now      func() time.Time
 	pages    pages
-	mux      *http.ServeMux
+	tokenKey func() (*rsa.PrivateKey, error)
+	routed   http.Handler
 	served   http.Handler // what Serve serves: the shop itself, or around it
 	inHouse  *inHouse
 	pictures map[string]asset
@@ -110,7 +115,8 @@ func (s *Shop) open(o Options) (err error) {
 	if s.inHouse, err = startInHouse(s.pictures); err != nil {
 		return err
 	}
-	s.mux, s.served = s.routes(), s
+	s.tokenKey = s.signer(o.TokenKey)
+	s.routed, s.served = s.backOffice(s.routes()), s
 	if o.Around != nil {
 		s.served, err = o.Around(s)
 	}
@@ -126,7 +132,7 @@ func (s *Shop) openFiles(dir string) (err error) {
 		}
 		s.tempDir = dir
 	}
-	for _, sub := range []string{"public/pictures", "public/uploads", "config"} {
+	for _, sub := range []string{"public/pictures", "public/uploads", "config", "keys"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
 			return fmt.Errorf("Options.Dir: %w", err)
 		}
@@ -179,5 +185,5 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "This shop is vulnerable on purpose and answers on loopback addresses only.", http.StatusForbidden)
 		return
 	}
-	s.mux.ServeHTTP(w, r)
+	s.routed.ServeHTTP(w, r)
 }

@@ -113,7 +113,10 @@ const (
 // similarity is a hash whose bits differ the less the more two texts have in
 // common (Charikar's simhash over three words each). Numbers, long tokens and
 // the account are left out: they are a person's own.
-func similarity(answer Answer, account string) uint64 {
+//
+// exact is a hash of the same words that differs with each of them: one sentence
+// of a page makes no difference to how similar it is.
+func similarity(answer Answer, account string) (sum, exact uint64) {
 	text := string(answer.Body[:min(len(answer.Body), MaxBody)])
 	if strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "<") {
 		text = scan(text).text
@@ -132,6 +135,7 @@ func similarity(answer Answer, account string) uint64 {
 		f := fnv.New64a()
 		_, _ = f.Write([]byte(word)) // never fails
 		window[n%shingle] = f.Sum64()
+		exact = exact*0x9E3779B97F4A7C15 + f.Sum64()
 		n++
 		mixed := uint64(0)
 		for k := range min(n, shingle) {
@@ -148,11 +152,10 @@ func similarity(answer Answer, account string) uint64 {
 			}
 		}
 	}
-	var sum uint64
 	for bit, w := range weights {
 		if w > 0 {
 			sum |= 1 << bit
 		}
 	}
-	return sum
+	return sum, exact
 }

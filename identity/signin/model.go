@@ -49,7 +49,8 @@ type Verdict struct {
 	// named, in the field in which sign-ins of this route ordinarily name it.
 	Binds bool
 	// Shape names the answer's form: the same for answers that differ in what is
-	// a person's own. Zero where the backend judged nothing.
+	// a person's own, and another one where a word does. Zero where the backend
+	// judged nothing.
 	Shape uint64
 }
 
@@ -152,7 +153,7 @@ func (m *Model) Judge(r *http.Request, a Attempt, answer Answer) Verdict {
 	if p == nil {
 		return e.verdict(own, 0)
 	}
-	s := p.shapeOf(&e, m.seed)
+	s, words := p.shapeOf(&e)
 	m.watch(a, p, s, own)
 	if learned := s.learned(); learned != 0 {
 		e.say(learned, fmt.Sprintf("of answers like this, %d of %d were successes", s.succeeded, s.succeeded+s.failed))
@@ -160,7 +161,7 @@ func (m *Model) Judge(r *http.Request, a Attempt, answer Answer) Verdict {
 	if total := e.total(); total >= sure && s.doubtful() {
 		e.say(sure-1-total, "different passwords for one account were answered like this")
 	}
-	v := e.verdict(e.total(), m.name(s))
+	v := e.verdict(e.total(), m.name(s, words))
 	switch {
 	case own >= teaches && !e.more:
 		s.vote(2, 0)
@@ -266,13 +267,15 @@ func (p *profile) learned() (n int) {
 	return n
 }
 
-// shapeOf finds the shape that the answer has, or begins one.
-func (p *profile) shapeOf(e *reader, seed maphash.Seed) *shape {
-	is := shape{status: e.answer.Status, target: firstBytes(e.target, 128), cookies: cookieNames(e.answer.Header), text: similarity(e.answer, e.attempt.Account)}
+// shapeOf finds the shape that the answer has, or begins one, and gives a hash of
+// the answer's words.
+func (p *profile) shapeOf(e *reader) (found *shape, words uint64) {
+	is := shape{status: e.answer.Status, target: firstBytes(e.target, 128), cookies: cookieNames(e.answer.Header)}
+	is.text, words = similarity(e.answer, e.attempt.Account)
 	var least *shape
 	for _, s := range p.shapes {
 		if s.status == is.status && s.target == is.target && s.cookies == is.cookies && bits.OnesCount64(s.text^is.text) <= near {
-			return s
+			return s, words
 		}
 		if least == nil || s.succeeded+s.failed < least.succeeded+least.failed {
 			least = s
@@ -280,10 +283,10 @@ func (p *profile) shapeOf(e *reader, seed maphash.Seed) *shape {
 	}
 	if len(p.shapes) < maxShapes {
 		p.shapes = append(p.shapes, &is)
-		return &is
+		return &is, words
 	}
 	*least = is
-	return least
+	return least, words
 }
 
 // learned is what the shape's votes say, in points. Few votes, and those that
@@ -311,11 +314,12 @@ func (s *shape) vote(succeeded, failed int) {
 	}
 }
 
-// name is a number for the shape, the same for as long as the process lives.
-func (m *Model) name(s *shape) uint64 {
+// name is a number for an answer of the shape with these words, the same for as
+// long as the process lives.
+func (m *Model) name(s *shape, words uint64) uint64 {
 	var h maphash.Hash
 	h.SetSeed(m.seed)
-	fmt.Fprintf(&h, "%d %s %x %x", s.status, s.target, s.cookies, s.text)
+	fmt.Fprintf(&h, "%d %s %x %x", s.status, s.target, s.cookies, words)
 	return h.Sum64() | 1
 }
 

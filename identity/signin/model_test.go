@@ -248,3 +248,23 @@ func TestModel_ManyRoutes_AreBounded(t *testing.T) {
 		t.Error("a negative bound was taken")
 	}
 }
+
+// TestJudge_Shape_DiffersWithOneSentenceAndNotWithAPersonsOwn has a long page in which
+// a few words tell who has an account.
+func TestJudge_Shape_DiffersWithOneSentenceAndNotWithAPersonsOwn(t *testing.T) {
+	m := newModel(t, time.Now)
+	page := func(name, message string) signin.Answer {
+		shelf := strings.Repeat("<p>teapots and lamps that last, made by hand, sent on the day that you order them</p>", 40)
+		return html(401, shelf+`<form method="post"><p class="error">`+message+`</p><p>`+name+`</p><input name="email"><input type="password" name="p"></form><small>17 items, session 8f3a91</small>`)
+	}
+	shape := func(name, message string) uint64 {
+		return m.Judge(post("/login"), attempt(signin.SignIn, name, "wrong"), page(name, message)).Shape
+	}
+	const known, unknown = "This is not the right password.", "There is no account with this e-mail address."
+	if shape("ann@example.com", known) != shape("bob@example.com", known) {
+		t.Error("two people's answers have different shapes")
+	}
+	if shape("ann@example.com", known) == shape("carl@example.com", unknown) {
+		t.Error("answers that tell who has an account have one shape")
+	}
+}

@@ -58,6 +58,7 @@ func (d *demo) show(ctx context.Context, g *globals) error {
 // A demo is two shops, each with its own database: one bare, one behind a gate.
 type demo struct {
 	database           *demoDatabase
+	tokens             demoTokens
 	bare, protected    *url.URL
 	bareClient, client *http.Client
 	gate               *gateway.Gate
@@ -97,7 +98,7 @@ func (d *demo) stop() error {
 const demoPolicy = "default-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 
 // config is what `run --upstream` uses, with what --without says.
-func (c demoCommand) config(upstream *url.URL, db *demoDatabase) (*config.Config, error) {
+func (c demoCommand) config(upstream *url.URL, db *demoDatabase, tokens demoTokens) (*config.Config, error) {
 	cfg := config.Default()
 	cfg.Upstream = strings.TrimSuffix(upstream.String(), "/")
 	cfg.Network.Listen = []string{freeAddress(c.Listen)}
@@ -106,6 +107,7 @@ func (c demoCommand) config(upstream *url.URL, db *demoDatabase) (*config.Config
 	// The shop has no editors who write scripts: what customers store may not run.
 	cfg.Modes = map[string]config.ModeSetting{"application/markup/stored": {Mode: gatehouse.Enforce}}
 	cfg.Data.SQL = db.sqlGate()
+	c.identify(cfg, tokens)
 	for _, rung := range c.Without {
 		if _, _, err := splitRung(rung); err != nil {
 			return nil, err

@@ -35,6 +35,9 @@ func (c demoCommand) start(ctx context.Context, g *globals) (*demo, error) {
 	d.database, err = c.openDatabase(ctx, dir)
 	d.closers = append(d.closers, d.database.close)
 	if err == nil {
+		d.tokens, err = newDemoTokens(dir)
+	}
+	if err == nil {
 		err = d.startBare(ctx)
 	}
 	if err == nil {
@@ -89,7 +92,7 @@ func (d *demo) startProtected(ctx context.Context, c demoCommand, g *globals) er
 // judged is a shop's database with the gate before it: on the wire, where the
 // shop is a backend like any other, or in the driver.
 func (d *demo) judged(dir string) (shop.Options, error) {
-	o := shop.Options{Engine: d.database.engine, Dir: dir}
+	o := shop.Options{Engine: d.database.engine, Dir: dir, TokenKey: d.tokens.key}
 	if d.database.engine == shop.PostgreSQL {
 		var err error
 		if o.Migrator, err = d.database.throughGate(migrateAccount); err == nil {
@@ -153,7 +156,7 @@ func (d *demo) ourClient(c *http.Client) *http.Client {
 }
 
 func (d *demo) openGate(c demoCommand, g *globals, behind *url.URL, state string) error {
-	cfg, err := c.config(behind, d.database)
+	cfg, err := c.config(behind, d.database, d.tokens)
 	if err != nil {
 		return err
 	}

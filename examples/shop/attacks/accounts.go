@@ -3,6 +3,7 @@ package attacks
 import (
 	"bytes"
 	"context"
+	"errors"
 	"image"
 	"image/png"
 	"net/http"
@@ -15,6 +16,11 @@ func accounts() []Case {
 		{ID: "sign-up", Title: "Make an account as Siobhán O'Reilly", Kind: Ordinary, Class: class, Try: "{base}/signup", Run: signsUp},
 		{ID: "sign-in", Title: "Sign in with a password full of quotation marks", Kind: Ordinary, Class: class, Try: `{base}/signup and {base}/login with  it's "quoted"; -- <ok>`, Run: signsInQuoted},
 		{ID: "sign-in-wrong", Title: "Mistype a password once, then sign in", Kind: Ordinary, Class: class, Try: "{base}/login", Run: mistypes},
+		{ID: "sign-in-mistyped", Title: "Mistype a password five times, then sign in", Kind: Ordinary, Class: class, Try: "{base}/login", Run: mistypesOften},
+		{ID: "sign-in-guessed", Title: "Sign in on one's own device while somebody guesses", Kind: Ordinary, Class: class, Try: "{base}/login, in two browsers", Run: signsInMeanwhile},
+		{ID: "sign-in-office", Title: "Thirty people of one office sign in, three of whom mistype", Kind: Ordinary, Class: class, Try: "{base}/login, from one address", Run: officeSignsIn},
+		{ID: "sign-in-renewed", Title: "Sign in with a full cart, by a session that is renewed", Kind: Ordinary, Class: class, Try: "{base}/cart, then {base}/login", Run: renewsSession},
+		{ID: "sign-in-checkout", Title: "Sign in on the way to the checkout, by a session that is not renewed", Kind: Ordinary, Class: class, Try: "{base}/login?next=/checkout, then {base}/checkout and {base}/account", Run: signsInToBuy},
 		{ID: "sign-in-next", Title: "Be asked to sign in, and come back to the page", Kind: Ordinary, Class: class, Try: "{base}/profile, not signed in", Run: comesBack},
 		{ID: "sign-out", Title: "Sign out", Kind: Ordinary, Class: class, Try: "{base}/account: Sign out", Run: signsOut},
 		{ID: "profile", Title: "Change one's profile, with letters of many scripts", Kind: Ordinary, Class: class, Try: "{base}/profile", Run: changesProfile},
@@ -22,6 +28,7 @@ func accounts() []Case {
 		{ID: "upload-large", Title: "Upload a picture of three megabytes", Kind: Ordinary, Class: class, Try: "{base}/profile: a large PNG", Run: uploads(900)},
 		{ID: "picture-from-web", Title: "Take a picture from the web", Kind: Ordinary, Class: class, Try: "{base}/profile: http://photos.example/teapot.svg", Run: takesPicture},
 		{ID: "office", Title: "Look at the back office as its owner", Kind: Ordinary, Class: class, Try: "{base}/login as ingrid@wrenalder.example, lighthouse, then {base}/admin", Run: opensOffice},
+		{ID: "office-customers", Title: "Save the list of customers as the owner", Kind: Ordinary, Class: class, Try: "{base}/admin/customers, as the owner", Run: savesCustomers},
 		{ID: "office-price", Title: "Change a price as the owner", Kind: Ordinary, Class: class, Try: "{base}/admin: Running low, Set", Run: changesPrice},
 	}
 }
@@ -61,6 +68,122 @@ func mistypes(ctx context.Context, t *Target) (Result, error) {
 		return result, err
 	}
 	return signsIn(ctx, v, account.email, account.password)
+}
+
+func mistypesOften(ctx context.Context, t *Target) (Result, error) {
+	account, err := signUp(ctx, t, "five thumbs")
+	if err != nil {
+		return Result{}, err
+	}
+	v := newVisitor(t)
+	for _, word := range []string{"five thumb", "Five thumbs", "fivethumbs", "five rhumbs", "five thumbs "} {
+		r, err := v.post(ctx, "/login", "email", account.email, "password", word)
+		if err != nil {
+			return Result{}, err
+		}
+		if r.status != http.StatusUnauthorized {
+			return failed(r, "a wrong password is answered by %d", r.status)
+		}
+	}
+	return signsIn(ctx, v, account.email, account.password)
+}
+
+// signsInMeanwhile is the owner of an account, on a device that signed in before,
+// while a stranger guesses; whether the stranger is refused is all the same here.
+func signsInMeanwhile(ctx context.Context, t *Target) (Result, error) {
+	account, err := signUp(ctx, t, "every morning")
+	if err != nil {
+		return Result{}, err
+	}
+	device := newVisitor(t)
+	if result, err := signsIn(ctx, device, account.email, account.password); err != nil || !result.Succeeded {
+		return result, err
+	}
+	stranger := newVisitor(t)
+	for n := range 12 {
+		var refused *refusedError
+		if _, err := stranger.guess(ctx, account.email, "guess "+strconv.Itoa(n)); err != nil && !errors.As(err, &refused) {
+			return Result{}, err
+		}
+	}
+	if _, err := device.post(ctx, "/logout"); err != nil {
+		return Result{}, err
+	}
+	return signsIn(ctx, device, account.email, account.password)
+}
+
+func officeSignsIn(ctx context.Context, t *Target) (Result, error) {
+	last, at := Result{}, newAddress()
+	for n := range 30 {
+		person := newVisitor(t)
+		person.address = at
+		account, err := person.signsUp(ctx, "good morning "+strconv.Itoa(n))
+		if err != nil {
+			return Result{}, err
+		}
+		desk := newVisitor(t)
+		desk.address = at
+		if n%10 == 9 {
+			if _, err := desk.guess(ctx, account.email, "good evening"); err != nil {
+				return Result{}, err
+			}
+		}
+		if last, err = signsIn(ctx, desk, account.email, account.password); err != nil || !last.Succeeded {
+			return last, err
+		}
+	}
+	return last, nil
+}
+
+func renewsSession(ctx context.Context, t *Target) (Result, error) {
+	account, err := signUp(ctx, t, "new and old")
+	if err != nil {
+		return Result{}, err
+	}
+	v := newVisitor(t)
+	if _, err := v.post(ctx, "/cart/add", "product", "24", "quantity", "2"); err != nil {
+		return Result{}, err
+	}
+	before := v.copied()
+	if result, err := signsIn(ctx, v, account.email, account.password); err != nil || !result.Succeeded {
+		return result, err
+	}
+	old, err := before.get(ctx, "/account")
+	if err != nil {
+		return Result{}, err
+	}
+	if old.status != http.StatusSeeOther {
+		return failed(old, "the session of before is signed in as well")
+	}
+	r, err := v.get(ctx, "/cart")
+	if err != nil {
+		return Result{}, err
+	}
+	return r.expect(http.StatusOK, "Six pencils")
+}
+
+// signsInToBuy signs in where the shop does not renew the session: the browser goes
+// on with it.
+func signsInToBuy(ctx context.Context, t *Target) (Result, error) {
+	account, err := signUp(ctx, t, "on the way")
+	if err != nil {
+		return Result{}, err
+	}
+	v := newVisitor(t)
+	if _, err := v.post(ctx, "/cart/add", "product", "24", "quantity", "2"); err != nil {
+		return Result{}, err
+	}
+	if _, err := v.post(ctx, "/login", "email", account.email, "password", account.password, "next", "/checkout"); err != nil {
+		return Result{}, err
+	}
+	if result, err := v.opens(ctx, account.email, "signed in", "not signed in"); err != nil || !result.Succeeded {
+		return result, err
+	}
+	r, err := v.get(ctx, "/checkout")
+	if err != nil {
+		return Result{}, err
+	}
+	return r.expect(http.StatusOK, "Six pencils")
 }
 
 func comesBack(ctx context.Context, t *Target) (Result, error) {
@@ -200,6 +323,18 @@ func opensOffice(ctx context.Context, t *Target) (Result, error) {
 		return Result{}, err
 	}
 	return v.entersOffice(ctx)
+}
+
+func savesCustomers(ctx context.Context, t *Target) (Result, error) {
+	v, err := signedInOwner(ctx, t)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := v.get(ctx, "/admin/customers")
+	if err != nil {
+		return Result{}, err
+	}
+	return r.expect(http.StatusOK, "number,e-mail,name", "marta@example.com")
 }
 
 func changesPrice(ctx context.Context, t *Target) (Result, error) {

@@ -88,7 +88,7 @@ func All(engine shop.Engine) []Case {
 	}
 	var all []Case
 	for _, group := range [][]Case{
-		injections(), only, scripts(), ownership(), signIns(), disclosures(), crossSite(),
+		injections(), only, scripts(), ownership(), tokens(), guessing(), signIns(), disclosures(), crossSite(),
 		browsing(), buying(), accounts(), programs(),
 	} {
 		for _, c := range group {

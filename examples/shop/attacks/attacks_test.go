@@ -146,7 +146,7 @@ func TestAll_Table_IsWhole(t *testing.T) {
 			t.Errorf("%s: stops %v", c.ID, c.Stops)
 		}
 		for _, rung := range c.Stops {
-			if !regexp.MustCompile(`^(network|transport|application|identity|data)/[a-z]+$`).MatchString(rung) {
+			if !regexp.MustCompile(`^(network|transport|application|identity|data|ratelimit)/[a-z]+$`).MatchString(rung) {
 				t.Errorf("%s: %q is no rung", c.ID, rung)
 			}
 		}

@@ -26,7 +26,11 @@ func ownership() []Case {
 			Try: "{base}/profile: change the hidden field id to 2, and save", Run: writeProfile},
 		{ID: "access-price", Title: "Set a price without being an admin", Class: "Missing check", Stops: []string{"application/access"},
 			Try: "curl {base}/admin/products/18 -b wren_session=YOURS -d price=1", Run: setPrice},
-		{ID: "mass-assignment", Title: "Give oneself the admin's role", Class: "Missing check", Stops: []string{"application/schema"},
+		{ID: "access-case", Title: "Read the list of customers by a path in capitals", Class: "Missing check", Stops: []string{"application/access"},
+			Try: "sign in as jonas@example.com, password1, and open {base}/Admin/Customers", Run: readCustomers("/Admin/Customers")},
+		{ID: "access-slashes", Title: "The same by a path with two slashes", Class: "Missing check", Stops: []string{"application/access"},
+			Try: "sign in as jonas@example.com, password1, and open {base}/admin//customers", Run: readCustomers("/admin//customers")},
+		{ID: "mass-assignment", Title: "Give oneself the admin's role", Class: "Missing check", Stops: []string{"application/schema", "application/access"},
 			Try: `curl -X PATCH {base}/api/profile -b wren_session=YOURS -d '{"role":"admin"}'`, Run: promoteOneself},
 	}
 }
@@ -141,7 +145,11 @@ func (v *visitor) article(ctx context.Context, id int) (article, error) {
 }
 
 func setPrice(ctx context.Context, t *Target) (Result, error) {
-	v, err := signUp(ctx, t, "a good price")
+	account, err := signUp(ctx, t, "a good price")
+	if err != nil {
+		return Result{}, err
+	}
+	v, err := account.signedIn(ctx)
 	if err != nil {
 		return Result{}, err
 	}
@@ -174,5 +182,36 @@ func promoteOneself(ctx context.Context, t *Target) (Result, error) {
 	if _, err := v.sendJSON(ctx, http.MethodPatch, "/api/profile", map[string]string{"role": "admin"}); err != nil {
 		return Result{}, err
 	}
-	return v.entersOffice(ctx)
+	again, err := v.signedIn(ctx) // the session of before is a customer's to whoever remembers
+	if err != nil {
+		return Result{}, err
+	}
+	return again.entersOffice(ctx)
+}
+
+// signedIn is the account's owner in another browser.
+func (v *visitor) signedIn(ctx context.Context) (*visitor, error) {
+	other := newVisitor(v.t)
+	_, err := other.post(ctx, "/login", "email", v.email, "password", v.password)
+	return other, preparing(err)
+}
+
+// readCustomers asks for the back office's list as a customer, by a path that the
+// shop's check does not know and its routes do.
+func readCustomers(path string) func(context.Context, *Target) (Result, error) {
+	return func(ctx context.Context, t *Target) (Result, error) {
+		account, err := signUp(ctx, t, "just a customer")
+		if err != nil {
+			return Result{}, err
+		}
+		v, err := account.signedIn(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		r, err := v.get(ctx, path)
+		if err != nil {
+			return Result{}, err
+		}
+		return judged(r, r.has(owner().Email), "the shop's customers were listed", "the shop's customers were not listed")
+	}
 }

@@ -14,6 +14,8 @@ func programs() []Case {
 		{ID: "api-products", Title: "List products as JSON", Kind: Ordinary, Class: class, Try: "curl '{base}/api/products?category=Garden&sort=price'", Run: listsProducts},
 		{ID: "api-maker", Title: "List what one maker makes", Kind: Ordinary, Class: class, Try: "curl '{base}/api/products?maker=Wren'", Run: shows("/api/products?maker=Wren", 200, "Quiet clock", "Wren house")},
 		{ID: "api-session", Title: "Sign in and read one's orders as a program", Kind: Ordinary, Class: class, Try: "curl {base}/api/session -d '{…}', then {base}/api/orders", Run: programSignsIn},
+		{ID: "api-token", Title: "List the customers by the owner's program, with a token", Kind: Ordinary, Class: class, Try: "curl {base}/api/token -d '{…}', then {base}/api/staff/customers -H 'Authorization: Bearer …'", Run: listsCustomers},
+		{ID: "api-token-customer", Title: "Browse as a customer's program, with a token", Kind: Ordinary, Class: class, Try: "curl {base}/api/token -d '{…}', then {base}/api/products -H 'Authorization: Bearer …'", Run: browsesWithToken},
 		{ID: "api-cart", Title: "Fill the cart from the page's script", Kind: Ordinary, Class: class, Try: "{base}/products/24: Add to cart, with JavaScript", Run: scriptFillsCart},
 		{ID: "api-order", Title: "Change one's own order, with unicode", Kind: Ordinary, Class: class, Try: "curl -X PATCH {base}/api/orders/N -d '{…}'", Run: programChangesOrder},
 		{ID: "api-profile", Title: "Change one's profile with code and quotes in it", Kind: Ordinary, Class: class, Try: "curl -X PATCH {base}/api/profile -d '{…}'", Run: programChangesProfile},

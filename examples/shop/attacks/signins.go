@@ -18,10 +18,8 @@ func signIns() []Case {
 	return []Case{
 		{ID: "weak-hash", Title: "Turn a stolen password hash into a password", Class: signInClass, Stops: []string{"data/guard", "identity/accounts"},
 			Try: "read the hashes (sqli-search), look them up (they are MD5 without a salt), and sign in at {base}/login", Run: crack},
-		{ID: "unlimited-sign-in", Title: "Guess a password forty times", Class: signInClass, Stops: []string{"identity/throttle"},
-			Try: "{base}/login as marta@example.com with one password after another; the last is sunflower", Run: bruteForce},
-		{ID: "enumeration", Title: "Find out who has an account", Class: signInClass, Stops: []string{"identity/throttle"},
-			Try: "{base}/login as marta@example.com and as nobody@example.com, and compare what it says", Run: enumerate},
+		{ID: "session-fixation", Title: "Plant a cart's cookie, and be signed in when its owner is", Class: signInClass, Stops: []string{"identity/source"},
+			Try: "put something into the cart, set its cookie wren_session in another browser, sign in there by {base}/login?next=/checkout, and open {base}/account here", Run: fixSession},
 		{ID: "cookie-readable", Title: "A session cookie that scripts can read", Class: signInClass, Stops: []string{"application/cookies"},
 			Try: "sign in at {base}/login, and say document.cookie in the browser's console", Run: readableCookie},
 		{ID: "open-redirect", Title: "Sign in here, arrive on another site", Class: "Open redirect", Stops: []string{"application/rules"},
@@ -29,14 +27,6 @@ func signIns() []Case {
 		{ID: "open-redirect-slashes", Title: "The same with two slashes", Class: "Open redirect", Stops: []string{"application/rules"},
 			Try: "{base}/login?next=//evil.example/ and sign in", Run: openRedirect("//evil.example/shop")},
 	}
-}
-
-// commonPasswords are the first that everybody tries.
-func commonPasswords() []string {
-	words := []string{"123456", "password", "qwerty", "letmein", "dragon", "monkey", "iloveyou", "abc123", "111111", "welcome", "password1", "sunshine",
-		"princess", "football", "charlie", "shadow", "master", "superman", "trustno1", "hello123", "freedom", "whatever", "starwars", "summer", "flower",
-		"butterfly", "dragonfly", "lighthouse", "purple", "ginger", "pepper", "cookie", "banana", "orange", "silver", "diamond", "phoenix", "tigger"}
-	return append(words, "moonlight", "sunflower")
 }
 
 var md5InHTML = regexp.MustCompile(`\b[0-9a-f]{32}\b`)
@@ -76,44 +66,25 @@ func signsIn(ctx context.Context, v *visitor, email, password string) (Result, e
 	return judged(r, r.status == http.StatusOK && r.has(email), "the account is open", "the account stays closed")
 }
 
-func bruteForce(ctx context.Context, t *Target) (Result, error) {
-	words := commonPasswords()
-	victim, err := signUp(ctx, t, words[len(words)-1])
+// fixSession plants the cookie of the attacker's own cart in a victim's browser, as
+// a page of a sibling domain or a script can, and waits.
+func fixSession(ctx context.Context, t *Target) (Result, error) {
+	victim, err := signUp(ctx, t, "mine, not yours")
 	if err != nil {
 		return Result{}, err
 	}
 	attacker := newVisitor(t)
-	for _, word := range words {
-		r, err := attacker.post(ctx, "/login", "email", victim.email, "password", word)
-		if err != nil {
-			return Result{}, err
-		}
-		if r.status == http.StatusTooManyRequests {
-			return failed(r, "the guesses were ended")
-		}
+	if _, err := attacker.post(ctx, "/cart/add", "product", "2", "quantity", "1"); err != nil {
+		return Result{}, preparing(err)
 	}
-	r, err := attacker.get(ctx, "/account")
-	if err != nil {
-		return Result{}, err
+	browser := newVisitor(t)
+	for name, c := range attacker.cookies {
+		browser.cookies[name] = &http.Cookie{Name: c.Name, Value: c.Value}
 	}
-	return judged(r, r.has(victim.email), "the fortieth guess was right", "the right password was not taken any more")
-}
-
-func enumerate(ctx context.Context, t *Target) (Result, error) {
-	victim, err := signUp(ctx, t, "here I am")
-	if err != nil {
-		return Result{}, err
+	if _, err := browser.post(ctx, "/login", "email", victim.email, "password", victim.password, "next", "/checkout"); err != nil {
+		return Result{}, preparing(err)
 	}
-	alert := regexp.MustCompile(`role="alert">[^<]*`)
-	var said []string
-	last := &reply{}
-	for _, email := range []string{victim.email, marker() + "@example.com"} {
-		if last, err = newVisitor(t).post(ctx, "/login", "email", email, "password", "wrong"); err != nil {
-			return Result{}, err
-		}
-		said = append(said, alert.FindString(string(last.body)))
-	}
-	return judged(last, said[0] != said[1], "the answers tell accounts from strangers", "the answers are alike")
+	return attacker.opens(ctx, victim.email, "the attacker is signed in as the victim", "the planted session opens nothing")
 }
 
 func readableCookie(ctx context.Context, t *Target) (Result, error) {

@@ -12,6 +12,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/netip"
 	"net/textproto"
 	"net/url"
 	"strings"
@@ -21,6 +22,9 @@ import (
 type visitor struct {
 	t       *Target
 	cookies map[string]*http.Cookie
+	// address is where the requests come from, as a proxy in front of the gate
+	// tells: nobody else has it. To whom no proxy is known it says nothing.
+	address string
 	// program sends no header that only browsers send.
 	program bool
 	// Of the account, where signUp made one.
@@ -28,7 +32,18 @@ type visitor struct {
 	email, name, password string
 }
 
-func newVisitor(t *Target) *visitor { return &visitor{t: t, cookies: map[string]*http.Cookie{}} }
+func newVisitor(t *Target) *visitor {
+	return &visitor{t: t, address: newAddress(), cookies: map[string]*http.Cookie{}}
+}
+
+// newAddress draws an address of the range that is for examples (RFC 3849): of a
+// household, or an office, of its own.
+func newAddress() string {
+	var a [16]byte
+	rand.Read(a[:]) // never fails: crypto/rand ends the process instead
+	copy(a[:], []byte{0x20, 0x01, 0x0d, 0xb8})
+	return netip.AddrFrom16(a).String()
+}
 
 func newProgram(t *Target) *visitor {
 	v := newVisitor(t)
@@ -97,6 +112,7 @@ func (v *visitor) send(ctx context.Context, a ask) (*reply, error) {
 
 // dress adds what a browser adds: cookies, and where the request came from.
 func (v *visitor) dress(request *http.Request, a ask) {
+	request.Header.Set("X-Forwarded-For", v.address)
 	for _, c := range v.cookies {
 		// A browser keeps Lax and Strict cookies back when another site asks.
 		foreign := a.from.origin != "" && a.from.relation != "same-site"
@@ -228,7 +244,10 @@ func preparing(err error) error {
 
 // signUp makes an account of its own and is signed in with it.
 func signUp(ctx context.Context, t *Target, password string) (*visitor, error) {
-	v := newVisitor(t)
+	return newVisitor(t).signsUp(ctx, password)
+}
+
+func (v *visitor) signsUp(ctx context.Context, password string) (*visitor, error) {
 	v.email, v.name, v.password = marker()+"@example.com", "Visitor "+marker(), password
 	r, err := v.post(ctx, "/signup", "name", v.name, "email", v.email, "password", password)
 	if err != nil {

@@ -1,0 +1,153 @@
+package attacks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+)
+
+// guessing are attacks on passwords, and on who has one. Each address that they
+// come from is one that nobody else has.
+func guessing() []Case {
+	throttle := []string{"identity/throttle"}
+	return []Case{
+		{ID: "unlimited-sign-in", Title: "Guess a password forty times", Class: signInClass, Stops: []string{"identity/throttle", "ratelimit/principal"},
+			Try: "{base}/login as marta@example.com with one password after another; the last is sunflower", Run: bruteForce},
+		{ID: "spraying", Title: "Try one password at forty accounts, each from another address", Class: signInClass, Stops: throttle,
+			Try: "{base}/login with sunflower and one e-mail address after another", Run: spray},
+		{ID: "stuffing", Title: "Try a stolen list of accounts, from five addresses", Class: signInClass, Stops: throttle,
+			Try: "{base}/login with 150 e-mail addresses, each with the password that its owner had elsewhere", Run: stuff(5)},
+		{ID: "stuffing-spread", Title: "The same, each guess from an address of its own", Class: signInClass, Stops: throttle,
+			Try: "the same from 150 machines at {base}/login", Run: stuff(150)},
+		{ID: "enumeration", Title: "Find out who has an account", Class: signInClass, Stops: throttle,
+			Try: "{base}/login as marta@example.com and as nobody@example.com, and compare what it says", Run: enumerate},
+	}
+}
+
+// commonPasswords are the first that everybody tries.
+func commonPasswords() []string {
+	words := []string{"123456", "password", "qwerty", "letmein", "dragon", "monkey", "iloveyou", "abc123", "111111", "welcome", "password1", "sunshine",
+		"princess", "football", "charlie", "shadow", "master", "superman", "trustno1", "hello123", "freedom", "whatever", "starwars", "summer", "flower",
+		"butterfly", "dragonfly", "lighthouse", "purple", "ginger", "pepper", "cookie", "banana", "orange", "silver", "diamond", "phoenix", "tigger"}
+	return append(words, "moonlight", "sunflower")
+}
+
+// guess tries a password from a browser that has never been here.
+func (v *visitor) guess(ctx context.Context, email, password string) (*reply, error) {
+	return v.post(ctx, "/login", "email", email, "password", password)
+}
+
+// opens tells whether the visitor is signed in to the account.
+func (v *visitor) opens(ctx context.Context, email, yes, no string) (Result, error) {
+	r, err := v.get(ctx, "/account")
+	if err != nil {
+		return Result{}, err
+	}
+	return judged(r, r.status == http.StatusOK && r.has(email), yes, no)
+}
+
+func bruteForce(ctx context.Context, t *Target) (Result, error) {
+	words := commonPasswords()
+	victim, err := signUp(ctx, t, words[len(words)-1])
+	if err != nil {
+		return Result{}, err
+	}
+	attacker := newVisitor(t)
+	for _, word := range words {
+		if _, err := attacker.guess(ctx, victim.email, word); err != nil {
+			return Result{}, err
+		}
+	}
+	return attacker.opens(ctx, victim.email, "the fortieth guess was right", "the right password was not taken any more")
+}
+
+// spray tries the password that is in fashion at one name after another, from an
+// address each.
+func spray(ctx context.Context, t *Target) (Result, error) {
+	fashion := "Summer-" + marker()
+	victim, err := signUp(ctx, t, fashion)
+	if err != nil {
+		return Result{}, err
+	}
+	for range 39 {
+		if _, err := newVisitor(t).guess(ctx, marker()+"@example.com", fashion); err != nil {
+			return Result{}, err
+		}
+	}
+	attacker := newVisitor(t)
+	if _, err := attacker.guess(ctx, victim.email, fashion); err != nil {
+		return Result{}, err
+	}
+	return attacker.opens(ctx, victim.email, "the fortieth account had the password", "the password was not taken any more")
+}
+
+// stuff tries a list of 150 accounts with their passwords of elsewhere, the last of
+// which is right, from so many addresses by turns. An address that is refused is
+// given up, and the next goes on.
+func stuff(addresses int) func(context.Context, *Target) (Result, error) {
+	return func(ctx context.Context, t *Target) (Result, error) {
+		const list = 150
+		victim, err := signUp(ctx, t, "elsewhere-"+marker())
+		if err != nil {
+			return Result{}, err
+		}
+		machines := make([]*visitor, addresses)
+		for i := range machines {
+			machines[i] = newVisitor(t)
+		}
+		var refused *refusedError
+		for i := 0; i < list && len(machines) > 0; {
+			email, password := marker()+"@example.com", "elsewhere-"+marker()
+			if i == list-1 {
+				email, password = victim.email, victim.password
+			}
+			at := i % len(machines)
+			attacker := machines[at]
+			_, err := attacker.guess(ctx, email, password)
+			switch {
+			case errors.As(err, &refused):
+				machines = append(machines[:at], machines[at+1:]...)
+			case err != nil:
+				return Result{}, err
+			case i == list-1:
+				return attacker.opens(ctx, email, "the last of the list had the same password here", "the right password was not taken any more")
+			default:
+				i++
+			}
+		}
+		return Result{}, refused
+	}
+}
+
+// enumerate asks about names that have an account and about some that have none,
+// often enough that whoever watches can see it too.
+func enumerate(ctx context.Context, t *Target) (Result, error) {
+	const accounts, tries = 10, 5
+	alert := regexp.MustCompile(`role="alert">[^<]*`)
+	told := map[bool]map[string]bool{true: {}, false: {}}
+	last := &reply{}
+	for range accounts {
+		victim, err := signUp(ctx, t, "here I am")
+		if err != nil {
+			return Result{}, err
+		}
+		if _, err := victim.guess(ctx, victim.email, victim.password); err != nil {
+			return Result{}, preparing(err)
+		}
+		for n := range tries {
+			for name, exists := range map[string]bool{victim.email: true, marker() + "@example.com": false} {
+				if last, err = newVisitor(t).guess(ctx, name, fmt.Sprint("wrong ", n, marker())); err != nil {
+					return Result{}, err
+				}
+				told[exists][alert.FindString(string(last.body))] = true
+			}
+		}
+	}
+	apart := len(told[true]) > 0
+	for words := range told[true] {
+		apart = apart && !told[false][words]
+	}
+	return judged(last, apart, "the answers tell accounts from strangers", "the answers are alike")
+}
