@@ -43,17 +43,51 @@ const (
 	maxName = 128
 )
 
+// told is what a name says of its field.
+type told struct {
+	name string
+	role role
+	rank int
+}
+
+// toldNames remembers what names say: a body has many inputs of few names.
+type toldNames struct {
+	few  [8]told
+	n    int
+	many map[string]told
+}
+
+func (k *toldNames) of(name string) told {
+	for i := range k.few[:k.n] {
+		if k.few[i].name == name {
+			return k.few[i]
+		}
+	}
+	t, ok := k.many[name]
+	if ok {
+		return t
+	}
+	t.name = name
+	t.role, t.rank = roleOf(name[:min(len(name), maxName)])
+	switch {
+	case k.n < len(k.few):
+		k.few[k.n] = t
+		k.n++
+	case len(k.many) < 256:
+		if k.many == nil {
+			k.many = make(map[string]told)
+		}
+		k.many[name] = t
+	}
+	return t
+}
+
 func (f *Finder) fields(r *http.Request, in *input.Inputs) *fields {
 	all := &fields{caseSensitive: f.caseSensitive}
 	if in == nil {
 		return all
 	}
-	// A body has many inputs of few names.
-	type told struct {
-		role role
-		rank int
-	}
-	known := make(map[string]told, 16)
+	var known toldNames
 	key := ""
 	for _, part := range [...][]input.Input{in.Query(), in.Body()} {
 		for _, i := range part {
@@ -70,13 +104,7 @@ func (f *Finder) fields(r *http.Request, in *input.Inputs) *fields {
 			default:
 				continue
 			}
-			t, ok := known[name]
-			if !ok {
-				t.role, t.rank = roleOf(name[:min(len(name), maxName)])
-				if len(known) < 256 {
-					known[name] = t
-				}
-			}
+			t := known.of(name)
 			all.add(i, t.role, t.rank)
 		}
 	}

@@ -146,16 +146,18 @@ func (f *Finder) basic(r *http.Request) Attempt {
 // pathWords are the words of the path, and of the parameters that say what a
 // program with one script is asked for.
 func pathWords(r *http.Request, in *input.Inputs) []string {
-	var words []string
+	words := make([]string, 0, 16)
 	path := r.URL.Path
 	if len(path) > maxNormalised {
 		path = path[len(path)-maxNormalised:] // its end says most
 	}
-	for segment := range strings.SplitSeq(path, "/") {
-		words = append(words, wordsOf(nil, segment)...)
+	for path != "" {
+		var segment string
+		segment, path, _ = strings.Cut(path, "/")
+		words = wordsOf(words, segment)
 	}
 	for _, v := range actions(r, in) {
-		words = append(words, wordsOf(nil, v)...)
+		words = wordsOf(words, v)
 	}
 	return joined(words)
 }

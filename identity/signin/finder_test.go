@@ -244,3 +244,14 @@ func FuzzFind(f *testing.F) {
 		}
 	})
 }
+
+func TestFind_DeepPath_ItsEndCounts(t *testing.T) {
+	f, err := signin.NewFinder(signin.FinderOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", strings.Repeat("/a-word-b", 12)+"/logout", nil)
+	if a := f.Find(r, nil); a.Kind != signin.SignOut {
+		t.Errorf("found %v", a.Kind)
+	}
+}

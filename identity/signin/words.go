@@ -15,28 +15,29 @@ const maxWords = 16
 
 // wordsOf appends the words of s, in lower case.
 func wordsOf(dst []string, s string) []string {
-	start, was := -1, rune(0)
-	flush := func(end int) {
-		if start >= 0 && len(dst) < maxWords {
-			dst = append(dst, strings.ToLower(s[start:end]))
-		}
-		start = -1
-	}
+	start, was, most := -1, rune(0), len(dst)+maxWords
 	for i, r := range s {
 		letter, digit := unicode.IsLetter(r), r >= '0' && r <= '9'
 		switch {
 		case !letter && !digit:
-			flush(i)
+			dst = appendWord(dst, s[max(start, 0):i], start >= 0 && len(dst) < most)
+			start = -1
 		case start >= 0 && (digit != isDigit(was) && !twoFactor(s, i) || unicode.IsUpper(r) && unicode.IsLower(was)):
-			flush(i)
+			dst = appendWord(dst, s[max(start, 0):i], start >= 0 && len(dst) < most)
 			start = i
 		case start < 0:
 			start = i
 		}
 		was = r
 	}
-	flush(len(s))
-	return dst
+	return appendWord(dst, s[max(start, 0):], start >= 0 && len(dst) < most)
+}
+
+func appendWord(dst []string, word string, is bool) []string {
+	if !is {
+		return dst
+	}
+	return append(dst, strings.ToLower(word))
 }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
