@@ -31,7 +31,7 @@ var removed = ['z' - 'a' + 1][]string{
 	'p' - 'a': {"proxy"},
 	'r' - 'a': {"remote-user"},
 	't' - 'a': {"true-client-ip"},
-	'x' - 'a': {"x-forwarded-*", "x-real-ip", "x-original-url", "x-rewrite-url", "x-remote-user", "x-http-method-override"},
+	'x' - 'a': {"x-forwarded-*", "x-real-ip", "x-original-url", "x-rewrite-url", "x-remote-user", "x-http-method-override", "x-http-method", "x-method-override"},
 }
 
 // tracing are the names that go unless a trusted proxy sent them.

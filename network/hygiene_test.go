@@ -13,7 +13,7 @@ func TestClean(t *testing.T) {
 		"X-Forwarded-For": always, "X-Forwarded-Proto": always, "X-Forwarded-Host": always, "X-Forwarded-Anything": always,
 		"X-Forwarded-Client-Cert": always, "Forwarded": always, "X-Real-Ip": always, "True-Client-Ip": always,
 		"Cf-Connecting-Ip": always, "X-Original-Url": always, "X-Rewrite-Url": always, "Remote-User": always,
-		"X-Remote-User": always, "X-Http-Method-Override": always, "Proxy": always,
+		"X-Remote-User": always, "X-Http-Method-Override": always, "X-Http-Method": always, "X-Method-Override": always, "Proxy": always,
 		"Traceparent": untrusted, "Tracestate": untrusted,
 		// Names that CGI and WSGI read as another.
 		"Gate_User": always, "X_forwarded_for": always, "Remote_user": always, "_": always, "A_b": always, "X-Forwarded_For": always,

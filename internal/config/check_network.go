@@ -26,6 +26,38 @@ func (r *reader) checkNetwork(n *Network) {
 	r.checkPrefixes(n)
 	r.checkHeaders(n.RemoveHeaders)
 	r.checkTimeouts(n.Timeouts)
+	r.checkLimits(n.Limits)
+	r.checkExemptions(n.Patterns.Exempt)
+}
+
+// leastConnections is how few connections of everybody may be, as in package network.
+const leastConnections = 16
+
+func (r *reader) checkLimits(l NetworkLimits) {
+	const key = "network.limits."
+	for _, n := range []struct {
+		name  string
+		value int
+	}{{"connections", l.Connections}, {"connections_per_address", l.ConnectionsPerAddress}, {"requests_per_address", l.RequestsPerAddress}} {
+		if n.value < 0 {
+			r.fail(key+n.name, "is below 0", "write how many, or 0 for any number")
+		}
+	}
+	if 0 < l.Connections && l.Connections < leastConnections {
+		r.fail(key+"connections", "is fewer than two browsers open", "write 16 or more, or 0 for any number")
+	}
+}
+
+func (r *reader) checkExemptions(list []PatternExemption) {
+	for i, e := range list {
+		key := item("network.patterns.exempt", i)
+		if e.Path != "" {
+			r.checkPattern(key+".path", e.Path)
+		}
+		if e.Path == "" && e.Principal == "" {
+			r.fail(key, "exempts everything", "give a path, a principal or both")
+		}
+	}
 }
 
 // A listener is an address to listen on, taken apart.
@@ -148,7 +180,7 @@ func (r *reader) checkPrefixes(n *Network) {
 	lists := []struct {
 		key   string
 		items []netip.Prefix
-	}{{"network.trusted_proxies", n.TrustedProxies}, {"network.allow", n.Allow}, {"network.deny", n.Deny}}
+	}{{"network.trusted_proxies", n.TrustedProxies}, {"network.proxy_protocol", n.ProxyProtocol}, {"network.allow", n.Allow}, {"network.deny", n.Deny}}
 	for _, l := range lists {
 		seen := map[netip.Prefix]int{}
 		for i, p := range l.items {
@@ -165,6 +197,11 @@ func (r *reader) checkPrefixes(n *Network) {
 	for i, p := range n.TrustedProxies {
 		if p.IsValid() && p.Bits() == 0 {
 			r.fail(item("network.trusted_proxies", i), "trusts everybody, so any client could claim any address", "name the proxies' own addresses")
+		}
+	}
+	for i, p := range n.ProxyProtocol {
+		if p.IsValid() && p.Bits() == 0 {
+			r.fail(item("network.proxy_protocol", i), "believes everybody, so any client could claim any address", "name the load balancers' own addresses")
 		}
 	}
 	denied := map[netip.Prefix]int{}

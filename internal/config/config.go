@@ -61,11 +61,33 @@ type Network struct {
 	Redirect       string         `yaml:"redirect" restart:"true" doc:"Where plain HTTP is answered: it redirects documents to HTTPS, refuses everything else, and answers ACME." example:":80"`
 	Plaintext      Plaintext      `yaml:"plaintext" restart:"true" doc:"Makes listen speak plain HTTP with no proxy before it that ends TLS."`
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" doc:"Proxies in front whose X-Forwarded-For and X-Forwarded-Proto are believed." example:"[10.0.0.0/8]"`
+	ProxyProtocol  []netip.Prefix `yaml:"proxy_protocol" restart:"true" doc:"Load balancers in front that name the client in a PROXY header (HAProxy's protocol, version 1 or 2), on every connection to listen and redirect: one without it is refused, and so is a header from anybody else." example:"[10.0.0.5]"`
 	Allow          []netip.Prefix `yaml:"allow" doc:"Where given, clients from elsewhere are refused." example:"[192.0.2.0/24]"`
 	Deny           []netip.Prefix `yaml:"deny" doc:"Clients that are refused, also where allow names them." example:"[198.51.100.7]"`
 	Private        Private        `yaml:"private" doc:"The listener for metrics and health."`
 	RemoveHeaders  []string       `yaml:"remove_headers" doc:"Header fields of clients that the backend must not see, besides those the gate always removes." example:"[X-Internal-User]"`
 	Timeouts       Timeouts       `yaml:"timeouts" doc:"How long a slow client is waited for."`
+	Limits         NetworkLimits  `yaml:"limits" doc:"What is held at once. Loopback and trusted proxies have no bound of their own, as everybody may stand behind them."`
+	Patterns       Patterns       `yaml:"patterns" doc:"What is unusual beyond a single request, such as scans and walks through identifiers: it is told, and never refused."`
+}
+
+// NetworkLimits bound what is held at once; zero is no bound.
+type NetworkLimits struct {
+	Connections           int `yaml:"connections" default:"32768" doc:"Connections of everybody; from three quarters of it on, each address has a fair share. 0 for any number."`
+	ConnectionsPerAddress int `yaml:"connections_per_address" default:"1024" doc:"Connections of one address (IPv6 by /64). 0 for any number."`
+	RequestsPerAddress    int `yaml:"requests_per_address" default:"512" doc:"Requests of one address under way at once; those beyond are told 429. 0 for any number."`
+}
+
+// Patterns is about what is watched for.
+type Patterns struct {
+	Exempt []PatternExemption `yaml:"exempt" doc:"Who is meant to go through every identifier of a route." example:"[{path: /api/orders/, principal: warehouse, reason: fetches all of them each night}]"`
+}
+
+// A PatternExemption leaves a route, or a principal, out of walks.
+type PatternExemption struct {
+	Path      string           `yaml:"path" doc:"A path as in routes; every one where not given." example:"/api/orders/"`
+	Principal string           `yaml:"principal" doc:"Who is signed in; everybody where not given." example:"warehouse"`
+	Reason    gatehouse.Reason `yaml:"reason" need:"true" doc:"Why that is ordinary." example:"fetches all of them each night"`
 }
 
 // Plaintext is the bypass of TLS towards clients. It is in force where Reason

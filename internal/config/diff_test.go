@@ -26,6 +26,9 @@ func TestDiff_NamesWhatNeedsARestart(t *testing.T) {
 		}, []string{"network.listen", "network.redirect", "network.private.listen"}, []string{"network.listen", "network.redirect", "network.private.listen"}},
 		{"a part of a section that is one", func(c *Config) { c.Transport.Certificates.ACME = &ACME{} }, []string{"transport.certificates"}, []string{"transport.certificates"}},
 		{"store and file", func(c *Config) { c.Store.Durable, c.Events.File = "memory", "x" }, []string{"events.file", "store.durable"}, []string{"events.file", "store.durable"}},
+		{"senders of PROXY headers, and limits", func(c *Config) {
+			c.Network.ProxyProtocol, c.Network.Limits.Connections = []netip.Prefix{netip.MustParsePrefix("10.0.0.5/32")}, 100
+		}, []string{"network.proxy_protocol"}, []string{"network.proxy_protocol", "network.limits.connections"}},
 		{"timeouts", func(c *Config) {
 			c.Network.Timeouts.Header, c.Network.Timeouts.BodyIdle = 1, Duration(time.Second)
 		}, []string{"network.timeouts.header"}, []string{"network.timeouts.header", "network.timeouts.body_idle"}},

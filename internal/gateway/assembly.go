@@ -16,6 +16,7 @@ import (
 	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
+	"github.com/gatehousehq/gatehouse/network/patterns"
 	"github.com/gatehousehq/gatehouse/transport"
 )
 
@@ -38,6 +39,7 @@ type assembly struct {
 	who        whoIs
 	finder     *signin.Finder
 	limits     *ratelimit.Limits
+	patterns   *patterns.Patterns
 }
 
 type requestStep struct {
@@ -63,6 +65,8 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 	a.finder, err = finderOf(c)
 	errs = append(errs, err)
 	a.limits, err = g.limitsOf(c)
+	errs = append(errs, err)
+	a.patterns, err = g.patternsOf(c)
 	errs = append(errs, err)
 	for _, r := range connectionRungs() {
 		a.connection = append(a.connection, g.activate(r.rung, c))
@@ -291,6 +295,16 @@ func bypasses(c *config.Config) []Bypass {
 	}
 	if c.Network.Plaintext.Reason.Given() {
 		add("clients connect without TLS", c.Network.Plaintext.Reason)
+	}
+	for _, e := range c.Network.Patterns.Exempt {
+		what := "walks through identifiers are not told"
+		if e.Path != "" {
+			what += " at " + e.Path
+		}
+		if e.Principal != "" {
+			what += " of " + e.Principal
+		}
+		add(what, e.Reason)
 	}
 	if c.Network.Private.Reason.Given() {
 		add("the private listener asks for no token", c.Network.Private.Reason)

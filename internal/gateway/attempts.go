@@ -50,6 +50,8 @@ type attempt struct {
 	device string
 	try    *throttle.Try
 	sent   time.Time
+	// outcome is that of the answer; a success binds a session.
+	outcome signin.Outcome
 	// body is the beginning of the answer, without its coding.
 	body []byte
 }
@@ -175,14 +177,16 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 	if a.try != nil {
 		told.Lane = a.try.Lane
 	}
-	signs := a.Kind == signin.SignIn || factor
+	signs := signsIn(a.Kind)
 	switch {
 	case signs && verdict.Outcome == signin.Failure:
+		a.outcome = verdict.Outcome
 		t.gate.record(ctx, events.BackendLoginFail(t.about(), a.Route, told))
 		return nil
 	case !signs || verdict.Outcome != signin.Success && verdict.Outcome != signin.Halfway || !verdict.Binds && !factor:
 		return nil
 	}
+	a.outcome = verdict.Outcome
 	if verdict.Outcome == signin.Success && (a.try == nil || a.try.Lane != throttle.LaneProven) {
 		t.gate.record(ctx, events.BackendLogin(t.about(), a.Route, told))
 	}

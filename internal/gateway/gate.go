@@ -139,7 +139,7 @@ func (g *Gate) open(o Options) error {
 	if g.backend, err = exchange.NewBackend(exchange.BackendOptions{Table: g.exchanges, Now: o.Now}); err != nil {
 		return err
 	}
-	if g.network, err = network.New(network.Options{Lists: lists(o.Config), Store: g.store, Recorder: g.events, Now: o.Now}); err != nil {
+	if g.network, err = network.New(network.Options{Lists: lists(o.Config), Limits: heldAtOnce(o.Config), Store: g.store, Recorder: g.events, Now: o.Now}); err != nil {
 		return err
 	}
 	if g.allowUses, err = loadAllowUses(ctx, g.store); err != nil {
@@ -221,7 +221,7 @@ const AuthorityFolder = "authority"
 // applyToNetwork hands an assembly's lists and mode to the network, which
 // outlives it.
 func (g *Gate) applyToNetwork(a *assembly) {
-	mode := a.connection[0].mode
+	mode := a.rungByName(addressName).mode
 	if a.observe && mode == gatehouse.Enforce {
 		mode = gatehouse.Observe
 	}
@@ -245,7 +245,7 @@ func (g *Gate) Reload(c *config.Config) error {
 	}
 	next, err := g.assemble(c)
 	if err == nil {
-		err = g.network.SetLists(lists(c))
+		err = g.setNetwork(old.config, c)
 	}
 	if err != nil {
 		return g.reloaded(c, err)

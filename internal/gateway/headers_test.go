@@ -20,7 +20,7 @@ var removedNames = []string{
 	"Gate-User", "gate-identity", "GATE-REQUEST-ID", "Gate_User", "gate_user", "X-Forwarded-For", "x-forwarded-proto",
 	"X-FORWARDED-HOST", "X-Forwarded-Port", "X-Forwarded-Anything", "X_Forwarded_For", "Forwarded", "forwarded", "X-Real-IP",
 	"x-real-ip", "True-Client-IP", "CF-Connecting-IP", "X-Original-URL", "x-rewrite-url", "Remote-User", "remote_user",
-	"X-Remote-User", "X-HTTP-Method-Override", "Proxy", "proxy", "traceparent", "Tracestate", "any_underscore", "X-Internal-User",
+	"X-Remote-User", "X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override", "Proxy", "proxy", "traceparent", "Tracestate", "any_underscore", "X-Internal-User",
 }
 
 var keptNames = []string{

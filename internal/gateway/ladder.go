@@ -23,6 +23,7 @@ import (
 	"github.com/gatehousehq/gatehouse/identity/source"
 	"github.com/gatehousehq/gatehouse/identity/throttle"
 	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/network"
 	"github.com/gatehousehq/gatehouse/taint"
 )
 
@@ -54,6 +55,9 @@ type rung struct {
 	strict string
 	// missed is what later rungs do without where this one is off; empty: nothing.
 	missed string
+	// byAddress marks a rung that refuses for the client's address alone, so that
+	// a refusal says nothing of what the client does.
+	byAddress bool
 	// fixed marks what the gate can't do without: it has no mode to choose.
 	fixed bool
 	// event is the security event that a refusal is recorded as, where the rung
@@ -79,13 +83,7 @@ type responseRung struct {
 
 // connectionRungs stand before HTTP: what they refuse costs no handshake.
 func connectionRungs() []connectionRung {
-	return []connectionRung{
-		{rung{
-			name:  "network/address",
-			stops: "connections from banned and denied addresses",
-			why:   "first, since it is the cheapest: no handshake is spent on a banned peer",
-			event: events.AuthzFail,
-		}, addressRung},
+	return append(beforeTLS(), []connectionRung{
 		{rung{
 			name:  "transport/tls",
 			stops: "eavesdropping and tampering on the way; old protocol versions and ciphers",
@@ -99,6 +97,27 @@ func connectionRungs() []connectionRung {
 			holds: "a head, until it is whole",
 			event: events.InputValidationFail,
 		}, protocolListenerRung},
+	}...)
+}
+
+// addressName is the rung whose mode the network keeps for its listeners.
+const addressName = "network/address"
+
+// beforeTLS are those of the port that redirects too.
+func beforeTLS() []connectionRung {
+	return []connectionRung{
+		{rung{
+			name:  network.RungProxyProtocol,
+			stops: "PROXY headers of anybody but network.proxy_protocol, and connections of those without one",
+			why:   "first: it says whose the connection is",
+			fixed: true,
+		}, proxyProtocolRung},
+		{rung{
+			name:  addressName,
+			stops: "connections from banned and denied addresses, and more of one than network.limits lets it have",
+			why:   "once the address is known: no handshake is spent on a banned peer",
+			event: events.AuthzFail,
+		}, addressRung},
 	}
 }
 
@@ -122,11 +141,12 @@ func inURLRules() map[string]gatehouse.Mode {
 func requestRungs() []requestRung {
 	return []requestRung{
 		{rung{
-			name:   "network/client",
-			stops:  "clients that are banned or denied, seen behind the trusted proxies",
-			why:    "settles the client's address once; every later rung, limit and event uses it",
-			event:  events.AuthzFail,
-			missed: "the clients' addresses are not known, so that nobody is banned, and no statement's shape is learned from requests",
+			name:      "network/client",
+			stops:     "clients that are banned or denied, seen behind the trusted proxies, and more requests of one at once than network.limits lets it have",
+			why:       "settles the client's address once; every later rung, limit and event uses it",
+			event:     turnedAway,
+			byAddress: true,
+			missed:    "the clients' addresses are not known, so that nobody is banned, and no statement's shape is learned from requests",
 		}, clientRung},
 		{rung{
 			name:  "network/headers",
@@ -135,10 +155,11 @@ func requestRungs() []requestRung {
 			fixed: true,
 		}, requestHeadersRung},
 		{rung{
-			name:  ratelimit.RungAddress,
-			stops: "clients that ask more often than application.ratelimit lets an address (IPv6 by /64); assets are not counted",
-			why:   "as early as the address is known: what it refuses costs nothing more",
-			event: events.RateLimited,
+			name:      ratelimit.RungAddress,
+			stops:     "clients that ask more often than application.ratelimit lets an address (IPv6 by /64); assets are not counted",
+			why:       "as early as the address is known: what it refuses costs nothing more",
+			event:     events.RateLimited,
+			byAddress: true,
 		}, addressLimitRung},
 		{rung{
 			name:  protocol.Rung,
@@ -190,6 +211,12 @@ func requestRungs() []requestRung {
 			event:  events.InputValidationFail,
 			missed: "no rung below sees what requests bring: data/guard and application/markup find no attack in them",
 		}, inputRung},
+		{rung{
+			name:  access.Rung,
+			stops: "forms that name another method in _method, which their sender may not use",
+			why:   "as soon as the inputs are read",
+			event: events.AuthzFail,
+		}, namedMethodRung},
 		{rung{
 			name:  csrf.Rung,
 			stops: "requests that another site makes in a visitor's name, WebSockets included",

@@ -17,25 +17,16 @@ import (
 // This file joins each layer to its line of the ladder: what it is built from,
 // and how its answer becomes a decision about a transit. Nothing is decided here.
 
-type wrapListener func(net.Listener) net.Listener
+type wrapListener func(net.Listener) (net.Listener, error)
 
-func addressRung(g *Gate) wrapListener { return g.network.Listener }
+func addressRung(g *Gate) wrapListener {
+	return func(l net.Listener) (net.Listener, error) { return g.network.Listener(l), nil }
+}
 
 // tlsRung ends TLS, unless the listener is declared to be behind a proxy that
 // did. The certificates are the current assembly's.
 func tlsRung(g *Gate) wrapListener {
-	return func(l net.Listener) net.Listener { return g.tlsListener(l) }
-}
-
-func clientRung(_ *config.Config, g *Gate) (requestCheck, error) {
-	return func(t *transit) gatehouse.Decision {
-		client, d := g.network.Settle(t.r)
-		t.client, t.x.Client = client, client.Addr
-		if client.Host != "" {
-			t.x.Host = client.Host
-		}
-		return d
-	}, nil
+	return func(l net.Listener) (net.Listener, error) { return g.tlsListener(l), nil }
 }
 
 func requestHeadersRung(c *config.Config, _ *Gate) (requestCheck, error) {

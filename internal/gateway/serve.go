@@ -114,8 +114,8 @@ func (g *Gate) listen(ctx context.Context, c *config.Config) (services []service
 			return services, err
 		}
 		g.listening = append(g.listening, describe(l, !c.Plain()))
-		for _, r := range connectionRungs() {
-			l = r.build(g)(l)
+		if l, err = g.wrap(l, connectionRungs()); err != nil {
+			return services, err
 		}
 		services = append(services, service{addr, l, g.server(g, timeouts), false})
 	}
@@ -141,6 +141,19 @@ func (g *Gate) listen(ctx context.Context, c *config.Config) (services []service
 		services = append(services, service{"control socket", l, g.controlServer(timeouts), true})
 	}
 	return services, g.listenSQL(ctx)
+}
+
+// wrap puts rungs around a listener, which it closes with an error.
+func (g *Gate) wrap(l net.Listener, rungs []connectionRung) (net.Listener, error) {
+	for _, r := range rungs {
+		wrapped, err := r.build(g)(l)
+		if err != nil {
+			_ = l.Close() // the error that is returned counts
+			return nil, err
+		}
+		l = wrapped
+	}
+	return l, nil
 }
 
 // describe is a listener's address as people type it.
@@ -169,7 +182,8 @@ func (g *Gate) redirectService(ctx context.Context, c *config.Config, timeouts n
 	if err != nil {
 		return service{}, err
 	}
-	return service{"redirect", g.network.Listener(l), g.server(handler, timeouts), false}, nil
+	l, err = g.wrap(l, beforeTLS())
+	return service{"redirect", l, g.server(handler, timeouts), false}, err
 }
 
 // port is the first TCP port that clients connect to; zero where there is none.

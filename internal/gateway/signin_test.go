@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,6 +19,8 @@ type office struct {
 	sessions map[string]string
 	seen     []http.Header
 	tried    int
+	// shared, where it is not empty, is everybody's password.
+	shared string
 }
 
 var officePasswords = map[string]string{"ann": "correct horse", "bob": "battery staple"}
@@ -31,7 +34,7 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/login" && r.Method == http.MethodPost:
 		o.tried++
 		name := r.FormValue("user")
-		if officePasswords[name] != r.FormValue("password") || name == "" {
+		if want := cmp.Or(o.shared, officePasswords[name]); want != r.FormValue("password") || name == "" {
 			fmt.Fprint(w, `<p class="error">Wrong name or password.</p><form method="post"><input name="user"><input type="password" name="password"></form>`)
 			return
 		}
@@ -46,6 +49,7 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.SetCookie(w, &http.Cookie{Name: "sid", MaxAge: -1, Path: "/"})
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	default:
+		r.FormValue("_method") // frameworks read a form before they choose what answers
 		c, err := r.Cookie("sid")
 		if err != nil || o.sessions[c.Value] == "" {
 			fmt.Fprint(w, "<p>hello, stranger")

@@ -34,6 +34,7 @@ type transit struct {
 	r       *http.Request
 	x       *exchange.Exchange
 	client  network.Client
+	turn    network.Turn  // among the client's requests in flight
 	body    *watchedBody  // nil without a body
 	out     *http.Request // what the backend gets; nil before the proxy
 	found   source.Found
@@ -44,6 +45,8 @@ type transit struct {
 	retryAfter time.Duration
 	// setCookie is the gate's own, which goes with the backend's answer.
 	setCookie *http.Cookie
+	// byAddress is set where the request was refused for its address alone.
+	byAddress bool
 	// late is the refusal met while the body was already on its way.
 	late atomic.Pointer[gatehouse.Decision]
 	// whole is set once the backend has sent all of its answer.
@@ -101,6 +104,7 @@ func (t *transit) climb() bool {
 		step := &t.asm.request[i]
 		d := t.guarded(&step.activeRung, func() gatehouse.Decision { return step.check(t) })
 		if d, ok := t.judge(&step.activeRung, d); !ok {
+			t.byAddress = step.byAddress
 			t.refuse(d)
 			return false
 		}
@@ -186,6 +190,8 @@ func (t *transit) own() {
 // one with which net/http ends a connection.
 func (t *transit) end() {
 	p := recover()
+	t.turn.Leave()
+	defer t.seen()
 	defer func() { t.gate.metrics.served(t.w.status, t.gate.now().Sub(t.x.Started)) }()
 	if p == nil {
 		cleanTrailers(t.w.Header())

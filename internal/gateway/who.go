@@ -210,19 +210,27 @@ func sourceRung(*config.Config, *Gate) (requestCheck, error) {
 	}, nil
 }
 
-func accessRung(_ *config.Config, g *Gate) (requestCheck, error) {
+func accessRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
-		a := t.asm.who.access
-		q := access.Request{
-			Method: t.r.Method, Path: t.r.URL.EscapedPath(), Overrides: access.Overrides(t.r),
-			Principal: t.x.Principal, Unknown: t.found.Outcome == source.Unknown, Addr: t.client.Addr,
-		}
-		d := a.Check(q, g.now())
-		if err := a.Note(t.r.Context(), t.about(), q, t.x.Route, d); err != nil {
-			g.logger.Error("an event could not be recorded", "error", err)
-		}
-		return d
+		q := t.wants(access.Overrides(t.r))
+		return t.noted(q, t.asm.who.access.Check(q, t.gate.now()))
 	}, nil
+}
+
+// wants is what the request asks for, by its own method and those it names.
+func (t *transit) wants(overrides []string) access.Request {
+	return access.Request{
+		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Overrides: overrides,
+		Principal: t.x.Principal, Unknown: t.found.Outcome == source.Unknown, Addr: t.client.Addr,
+	}
+}
+
+// noted tells access of its own decision, once for a request.
+func (t *transit) noted(q access.Request, d gatehouse.Decision) gatehouse.Decision {
+	if err := t.asm.who.access.Note(t.r.Context(), t.about(), q, t.x.Route, d); err != nil {
+		t.gate.logger.Error("an event could not be recorded", "error", err)
+	}
+	return d
 }
 
 // Coverage is what the rules of application.access leave open.

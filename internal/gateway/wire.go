@@ -34,8 +34,8 @@ func (g *Gate) protocolOptions(c *config.Config) protocol.Options {
 
 // protocolListenerRung reads what clients send before net/http does.
 func protocolListenerRung(g *Gate) wrapListener {
-	return func(l net.Listener) net.Listener {
-		return protocol.Listener(l, func() *protocol.Protocol { return g.current.Load().protocol })
+	return func(l net.Listener) (net.Listener, error) {
+		return protocol.Listener(l, func() *protocol.Protocol { return g.current.Load().protocol }), nil
 	}
 }
 

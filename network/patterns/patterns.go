@@ -184,7 +184,10 @@ func (p *Patterns) Observe(s Seen) []Alarm {
 		s.Route = input.Route(s.Method, s.Path)
 	}
 	v := view{Seen: s, unit: unit, now: p.now(), client: maphash.Comparable(p.seed, unit), route: maphash.String(p.seed, s.Route)}
-	tools := toolsOf(s.Path)
+	var tools uint64
+	if v.failed() {
+		tools = toolsOf(s.Path)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var alarms []Alarm
@@ -273,10 +276,14 @@ var tools = [...]string{
 
 // toolsOf gives the families that a path is of, a bit each.
 func toolsOf(path string) (families uint64) {
-	lower := strings.ToLower(path)
-	for i, t := range tools {
-		if strings.Contains(lower, t) {
-			families |= 1 << i
+	for at := range len(path) - 1 {
+		if path[at] != '/' { // as each of them begins
+			continue
+		}
+		for i, t := range tools {
+			if path[at+1]|0x20 == t[1]|0x20 && len(path)-at >= len(t) && strings.EqualFold(path[at:at+len(t)], t) {
+				families |= 1 << i
+			}
 		}
 	}
 	return families
