@@ -39,7 +39,7 @@ func TestFind_HostileBodies_CostLittle(t *testing.T) {
 		if a.Kind != signin.SignIn || a.Account != "ann@x" {
 			t.Errorf("%s hides the sign-in: found %v %q", name, a.Kind, a.Account)
 		}
-		if took > 500*time.Millisecond {
+		if took > 3*time.Second { // tens of milliseconds on an idle machine; what is quadratic takes minutes
 			t.Errorf("%s took %v", name, took)
 		}
 	}
