@@ -19,6 +19,7 @@ import (
 type application struct {
 	*recorder
 	site      *site
+	people    int
 	backend   string // past the recorder
 	transport *http.Transport
 	straight  *http.Transport
@@ -30,6 +31,9 @@ type application struct {
 	ways []way
 	// who asks the application whose session the person has; empty is nobody's.
 	who func(p *person) string
+	// allows is how many mistakes it takes itself before it lets somebody wait;
+	// zero where it does not.
+	allows int
 	// home is a page of it, and signOut ends a session.
 	home    string
 	signOut func(p *person) answered
@@ -48,7 +52,8 @@ var applications = map[string]func(*testing.T) *application{"wiki": startWiki, "
 func before(t *testing.T, backend string) *application {
 	a := &application{backend: backend, passwords: map[string]string{}, straight: &http.Transport{}}
 	a.recorder = startRecorder(t, backend)
-	a.site = startSite(t, a.URL, "")
+	// The test stands for a proxy that says who its clients are.
+	a.site = startSite(t, a.URL, "network: {trusted_proxies: [127.0.0.1]}\n")
 	a.transport = a.site.transport()
 	t.Cleanup(a.straight.CloseIdleConnections)
 	return a
@@ -135,6 +140,7 @@ func startWiki(t *testing.T) *application {
 	address := "127.0.0.1:" + testkit.FreePort(t)
 	a := before(t, "http://"+address)
 	w := wiki.Start(t, address, a.site.origin, nil)
+	a.allows = 4
 	a.account(wiki.Editor, wiki.Password)
 	a.account("Ann Smith", "Correct-horse 78")
 	w.AddAccount(t, "Ann Smith", a.passwords["Ann Smith"])
@@ -158,14 +164,15 @@ func startWiki(t *testing.T) *application {
 	}
 	a.home = "/index.php?title=Main_Page"
 	a.signOut = func(p *person) answered {
-		fields := hidden(p.get("/index.php?title=Special:UserLogout").text, "")
+		fields := hidden(p.get("/index.php?title=Special:UserLogout").text, "wp")
 		return p.post("/index.php?title=Special:UserLogout", fields)
 	}
 	return a
 }
 
 func wikiForm(p *person, name, password string) answered {
-	fields := hidden(p.get("/index.php?title=Special:UserLogin").text, "")
+	fields := hidden(p.get("/index.php?title=Special:UserLogin").text, "wp")
+	fields.Set("authAction", "login")
 	fields.Set("wpName", name)
 	fields.Set("wpPassword", password)
 	fields.Set("wploginattempt", "Log in")

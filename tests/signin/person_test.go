@@ -3,6 +3,7 @@ package signin
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/http"
 	"net/http/cookiejar"
@@ -16,12 +17,15 @@ type person struct {
 	s   *site
 	app *application
 	c   *http.Client
+	// from is an address of their own.
+	from string
 }
 
 // newPerson comes with a browser in which nothing is left of anybody.
 func (a *application) newPerson() *person {
 	jar, _ := cookiejar.New(nil) // never fails without options
-	return &person{s: a.site, app: a, c: &http.Client{Transport: a.transport, Jar: jar, Timeout: patience,
+	a.people++
+	return &person{s: a.site, app: a, from: fmt.Sprintf("198.51.100.%d", a.people), c: &http.Client{Transport: a.transport, Jar: jar, Timeout: patience,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
@@ -33,6 +37,8 @@ func (p *person) do(method, path, contentType, body string) answered {
 	}
 	r.Header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("X-Forwarded-For", p.from)
+	r.Header.Set("X-Forwarded-Proto", "https")
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 		r.Header.Set("Origin", p.s.origin)
