@@ -355,6 +355,9 @@ func (all *fields) attempt(k Kind, secrets []input.Input, why string) Attempt {
 		}
 		a.Secrets = append(a.Secrets, s)
 	}
+	a.Readings = len(a.Secrets) > 1 && a.SecretAt.Kind != gatehouse.JSON && !slices.ContainsFunc(secrets, func(i input.Input) bool {
+		return i.Place != a.SecretAt || !spaced(secrets[0].Value, i.Value)
+	})
 	return a
 }
 
@@ -390,4 +393,9 @@ func (all *fields) settleAccount(a *Attempt) {
 func reading(first, other string) bool {
 	return strings.ReplaceAll(other, "+", " ") == first || strings.ReplaceAll(first, "+", " ") == other ||
 		strings.ContainsRune(first, '%') && strings.ContainsRune(first, 'u')
+}
+
+// spaced reports whether two values differ in nothing but "+" for a space.
+func spaced(a, b string) bool {
+	return strings.ReplaceAll(a, "+", " ") == strings.ReplaceAll(b, "+", " ")
 }

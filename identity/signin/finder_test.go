@@ -72,6 +72,7 @@ func TestFind_WhatApplicationsSend(t *testing.T) {
 		{"sign-out by a link", "GET", "/users/sign_out", "", "", signin.SignOut, "", ""},
 		{"Rails sign-out", "DELETE", "/session", "", "", signin.SignOut, "", ""},
 		{"MediaWiki sign-out", "GET", "/index.php?title=Special:UserLogout", "", "", signin.SignOut, "", ""},
+		{"MediaWiki's API", "POST", "/api.php", formType, "action=clientlogin&format=json&loginreturnurl=https%3A%2F%2Fx%2F&logintoken=abc&username=ann&password=x", signin.SignIn, "ann", "x"},
 		{"a coupon", "POST", "/cart/coupon", formType, "coupon_code=SUMMER", signin.Coupon, "", "SUMMER"},
 		{"a gift card", "POST", "/api/redeem", jsonType, `{"giftCardCode":"AB12-CD34"}`, signin.Coupon, "", "AB12-CD34"},
 
@@ -103,6 +104,28 @@ func TestFind_WhatApplicationsSend(t *testing.T) {
 				t.Errorf("ambiguous: %+v", a)
 			}
 		})
+	}
+}
+
+// TestFind_ReadingsOfOneSecret_AreToldFromSeveral: a space in a form is a plus to
+// some backends.
+func TestFind_ReadingsOfOneSecret_AreToldFromSeveral(t *testing.T) {
+	f := newFinder(t)
+	for _, c := range []struct {
+		name, kind, body string
+		secrets          int
+		readings         bool
+	}{
+		{"a space", formType, "user=ann&password=It%27s+a+horse", 2, true},
+		{"none", formType, "user=ann&password=correct", 1, false},
+		{"a space as %20", formType, "user=ann&password=It%27s%20a%20horse", 1, false},
+		{"two fields", formType, "user=ann&password=It%27s+a+horse&password=battery-staple", 4, false},
+		{"two fields that look like readings", formType, "user=ann&password=a&pass=b", 2, false},
+		{"JSON", jsonType, `{"user":"ann","password":["correct horse","correct+horse"]}`, 2, false},
+	} {
+		if a := find(t, f, "POST", "/login", c.kind, c.body); len(a.Secrets) != c.secrets || a.Readings != c.readings {
+			t.Errorf("%s: %d secrets, readings is %v, want %d and %v", c.name, len(a.Secrets), a.Readings, c.secrets, c.readings)
+		}
 	}
 }
 

@@ -15,12 +15,14 @@ func (e *reader) html(page string) {
 		return
 	case p.codes > 0 && e.attempt.Kind == SecondFactor:
 		e.say(-5, "the page asks for the code again")
-	case p.passwords > 0 && p.signOut:
+	case p.passwords > 0 && p.signOut && !e.attempt.SignedIn:
 		e.say(-1, "the page has a password field, and a way to sign out")
 	case p.passwords > 0:
 		e.say(-6, "the page asks for the password again")
 	}
-	if p.signOut {
+	switch {
+	case p.signOut && e.attempt.SignedIn && !e.renewed:
+	case p.signOut:
 		e.say(5, "the page has a way to sign out")
 	}
 	if p.alert {

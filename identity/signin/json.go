@@ -96,8 +96,12 @@ func (e *reader) json(text string) {
 		}
 	}
 	depthOf := func(path string) int { return strings.Count(path, ".") + 1 }
+	var own person
 	Members(text, func(path, name string, value any) {
 		plain := strings.ToLower(strings.NewReplacer("_", "", "-", "").Replace(name))
+		if path == name {
+			own.see(plain, value)
+		}
 		if asksMore(plain, value) {
 			e.more = true
 			once(2, "the JSON asks for a second factor")
@@ -107,6 +111,24 @@ func (e *reader) json(text string) {
 			e.member(plain, value, depthOf(path), once)
 		}
 	})
+	if own.key && own.known {
+		once(3, "the JSON is a person's row")
+	}
+}
+
+// A person is what the members of the answer itself say of one: a key, and what
+// nothing but an account has. A key and a name are of anything.
+type person struct{ key, known bool }
+
+func (p *person) see(plain string, value any) {
+	text, _ := value.(string)
+	number, _ := value.(json.Number)
+	switch {
+	case rowKeys[plain]:
+		p.key = p.key || text != "" || number != "" && number != "0"
+	case accountMembers[plain]:
+		p.known = p.known || text != "" || value == json.Delim('[')
+	}
 }
 
 // asksMore reports whether a member says that a second factor is wanted.
@@ -237,7 +259,9 @@ var (
 		loginok state login outcome`)
 	errorNames = set(`error errors err exception failure haserror iserror errorcode errcode errormessage errormsg errordescription reason fault detail
 		fielderrors nonfielderrors formerrors`)
-	codeNames = set(`code errno retcode returncode resultcode statuscode rc`)
-	people    = set(`user account profile currentuser me member customer principal viewer userinfo`)
-	messages  = set(`message msg text title description info notice html content`)
+	codeNames      = set(`code errno retcode returncode resultcode statuscode rc`)
+	people         = set(`user account profile currentuser me member customer principal viewer userinfo`)
+	rowKeys        = set(`id uid uuid userid accountid`)
+	accountMembers = set(`email mail username login role roles emailaddress`)
+	messages       = set(`message msg text title description info notice html content`)
 )

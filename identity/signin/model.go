@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"math/bits"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -216,19 +217,35 @@ func (e *reader) basic() {
 }
 
 // signedOut says whether an answer ended a session. A link, and a page that is
-// named after it, may only be about it: then the session's cookie must change too.
+// named after it, may only be about it, or ask whether to: then the answer must
+// show that it did.
 func signedOut(r *http.Request, a Attempt, answer Answer, now time.Time) Verdict {
 	v := Verdict{Outcome: Failure, Score: -sure, Why: "the answer does not end a session"}
 	ended := a.Declared || r.Method == http.MethodDelete ||
-		r.Method != http.MethodGet && has(joined(wordsOf(nil, firstBytes(r.URL.Path, maxNormalised))), signOutWords)
+		r.Method != http.MethodGet && has(joined(wordsOf(nil, firstBytes(r.URL.Path, maxNormalised))), signOutWords) ||
+		r.Method == http.MethodGet && left(r, a, answer)
 	for _, c := range SetCookies(answer.Header, now) {
-		ended = ended || !NotSession(c.Name) && (c.Deleted || SessionName(c.Name))
+		// Of links, some backends renew the session at each.
+		ended = ended || !NotSession(c.Name) && (c.Deleted || r.Method != http.MethodGet && SessionName(c.Name))
 	}
 	if answer.Status < 400 && ended {
 		v = Verdict{Outcome: Success, Score: sure, Why: "the path says that it signs out, and the answer does"}
 	}
 	return v
 }
+
+// left reports whether the answer to a link sends who follows it away, or shows
+// the pages of who is not signed in.
+func left(r *http.Request, a Attempt, answer Answer) bool {
+	if location, err := url.Parse(answer.Header.Get("Location")); answer.Status >= 300 {
+		return err == nil && answer.Status != http.StatusNotModified && !has(spoken(r.URL.ResolveReference(location).Path), signOutWords)
+	}
+	p := scan(string(answer.Body[:min(len(answer.Body), MaxBody)]))
+	low := strings.ToLower(p.text)
+	return a.SignedIn && !p.signOut && (p.passwords > 0 || slices.ContainsFunc(farewells[:], func(s string) bool { return strings.Contains(low, s) }))
+}
+
+var farewells = [...]string{"logged out", "signed out", "logged off", "signed off", "abgemeldet", "déconnecté"}
 
 // profile finds what is known of the attempt's route, or begins it where the
 // backend has such a route. The caller holds mu.

@@ -174,6 +174,12 @@ func TestJudge_SignOut_EndsWithTheCookie(t *testing.T) {
 	}{
 		{"a form", "POST", signin.Answer{Status: 302, Header: http.Header{"Location": {"/"}}}, signin.Success},
 		{"a link", "GET", signin.Answer{Status: 302, Header: gone}, signin.Success},
+		{"a link that sends one away", "GET", signin.Answer{Status: 302, Header: http.Header{"Location": {"/login"}}}, signin.Success},
+		{"a link to the article", "GET", signin.Answer{Status: 301, Header: http.Header{"Location": {"/Log_out"}}}, signin.Failure},
+		{"a link, and the page of who is not signed in", "GET", html(200, `<p>You have been logged out.<form action="/login"><input type="password" name="p"></form>`), signin.Success},
+		{"a link, and words alone", "GET", html(200, "<p>You are signed out."), signin.Success},
+		{"a link, and the question whether to", "GET", html(200, `<p>Do you want to log out?<form action="/logout"><button>Log out</button></form>`), signin.Failure},
+		{"an article that tells what happens", "GET", html(200, `<a href="/logout">Log out</a><p>You have been logged out, it says then.`), signin.Failure},
 		{"an article about it", "GET", html(200, "<h1>How to log out</h1>"), signin.Failure},
 		{"a refusal", "POST", html(403, "no"), signin.Failure},
 		{"an article about it that is changed", "POST ", signin.Answer{Status: 302, Header: http.Header{"Location": {"/w/Log_out"}}}, signin.Failure},
@@ -183,9 +189,56 @@ func TestJudge_SignOut_EndsWithTheCookie(t *testing.T) {
 		if method, ok := strings.CutSuffix(c.method, " "); ok {
 			c.method, target = method, "/index.php?title=Log_out"
 		}
-		v := m.Judge(httptest.NewRequest(c.method, target, nil), signin.Attempt{Kind: signin.SignOut, Route: "x"}, c.answer)
+		v := m.Judge(httptest.NewRequest(c.method, target, nil), signin.Attempt{Kind: signin.SignOut, Route: "x", SignedIn: true}, c.answer)
 		if v.Outcome != c.want {
 			t.Errorf("%s is told as %v: %s", c.name, v.Outcome, v.Why)
+		}
+	}
+}
+
+// TestJudge_WhoIsSignedInTriesAnother: the pages of who is signed in have a way to
+// sign out whatever became of the try.
+func TestJudge_WhoIsSignedInTriesAnother(t *testing.T) {
+	form := `<a href="/logout">Log out</a><form><input name="user"><input type="password" name="password"></form>`
+	again := http.Header{"Content-Type": {"text/html"}, "Set-Cookie": {"sid=0123456789abcdef0123; HttpOnly"}}
+	for _, c := range []struct {
+		name     string
+		signedIn bool
+		answer   signin.Answer
+		want     signin.Outcome
+	}{
+		{"refused", true, html(200, "<p>Incorrect username or password."+form), signin.Failure},
+		{"refused without a word", true, html(200, form), signin.Failure},
+		{"taken, by a new session", true, signin.Answer{Status: 200, Header: again, Body: []byte(`<a href="/logout">Log out</a>`)}, signin.Success},
+		{"taken", false, html(200, `<a href="/logout">Log out</a>`), signin.Success},
+	} {
+		a := attempt(signin.SignIn, "bob", "x")
+		a.SignedIn = c.signedIn
+		if v := newModel(t, nil).Judge(post("/login"), a, c.answer); v.Outcome != c.want {
+			t.Errorf("%s is told as %v: %s", c.name, v.Outcome, v.Why)
+		}
+	}
+}
+
+// TestJudge_JSONOfAPerson_IsASuccessWithASession, as that of a shop's interface; an
+// answer that merely has a key and a name is of anything.
+func TestJudge_JSONOfAPerson_IsASuccessWithASession(t *testing.T) {
+	session := http.Header{"Content-Type": {"application/json"}, "Set-Cookie": {"shop_session=QX7ZK2M4P6R8T0V1W3Y5; Path=/"}}
+	none := http.Header{"Content-Type": {"application/json"}}
+	for _, c := range []struct {
+		header http.Header
+		body   string
+		want   signin.Outcome
+	}{
+		{session, `{"id":7,"name":"Ann","role":"customer"}`, signin.Success},
+		{none, `{"id":7,"email":"ann@example.com"}`, signin.Success},
+		{none, `{"id":"1f3a","name":"ValidationError"}`, signin.Unsure},
+		{none, `{"id":0,"email":""}`, signin.Unsure},
+		{none, `{"id":"1f3a","email":"ann@example.com","error":"Wrong password."}`, signin.Failure},
+		{none, `{"request":{"id":7,"email":"ann@example.com"}}`, signin.Unsure},
+	} {
+		if v := newModel(t, nil).Judge(post("/api/session"), attempt(signin.SignIn, "ann", "x"), signin.Answer{Status: 200, Header: c.header, Body: []byte(c.body)}); v.Outcome != c.want {
+			t.Errorf("%s is told as %v: %s", c.body, v.Outcome, v.Why)
 		}
 	}
 }

@@ -73,6 +73,10 @@ type Attempt struct {
 	// Secrets are the distinct passwords or codes that it brings, at most
 	// MaxSecrets; usually one.
 	Secrets []secret.Text
+	// Readings is set where the Secrets are one field's, read in several ways (a
+	// form's "+" is a space to most, and itself to some): the backend tries one of
+	// them, so they are one guess.
+	Readings bool
 	// AccountAt and SecretAt are where those stood.
 	AccountAt, SecretAt gatehouse.Place
 	// Ambiguous is set where the request names several accounts, or several
@@ -83,6 +87,9 @@ type Attempt struct {
 	// Declared is set where the route was declared, and Named where words of its
 	// path say what it is.
 	Declared, Named bool
+	// SignedIn is set by the caller where the request's session is known to be
+	// somebody's already: then an answer for who is signed in proves nothing.
+	SignedIn bool
 	// Why is one sentence for a person.
 	Why string
 }

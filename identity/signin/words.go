@@ -120,8 +120,19 @@ var pairs = map[string]string{
 	"two step": "twofactor", "gift card": "giftcard", "gift code": "giftcode", "auth code": "authcode",
 }
 
-// joined adds to words what two of them mean together.
+// compound are words that others end in where they are written in one:
+// "clientlogin" is a login.
+var compound = [...]string{"login", "signin", "logout", "signout", "logoff"}
+
+// joined adds to words what two of them mean together, and what compounds end in.
 func joined(words []string) []string {
+	for _, w := range words {
+		for _, end := range compound {
+			if len(w) > len(end) && strings.HasSuffix(w, end) {
+				words = append(words, end)
+			}
+		}
+	}
 	for i := 0; i+1 < len(words); i++ {
 		if one, ok := pairs[words[i]+" "+words[i+1]]; ok {
 			words = append(words, one)

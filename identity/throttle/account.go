@@ -2,6 +2,7 @@ package throttle
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -49,12 +50,7 @@ func (o *Options) weigh(a *account, now time.Time) int {
 
 // repeats reports whether a secret was tried before.
 func (a *account) repeats(secret uint32) bool {
-	for i := range min(int(a.failures), tries) {
-		if a.tried[i] == secret {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(a.tried[:], secret) // none is zero
 }
 
 // A charge is what one attempt was charged with at one account, to be taken back.
@@ -62,6 +58,7 @@ type charge struct {
 	key      uint64
 	lane     *table[account]
 	counted  uint16
+	noted    uint8 // of the secrets that are known again
 	at       int64
 	before   int64 // when the guess before it was
 	crossing bool  // it is to be written down
@@ -70,7 +67,9 @@ type charge struct {
 
 // admit decides about a guess in a lane, and counts it as a failure until it is
 // told otherwise: many that come at once don't pass before the first is told.
-func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, limit int, delays bool, now time.Time) (c charge, d gatehouse.Decision, wait time.Duration) {
+//
+// secrets are all that the attempt may try; one says that it tries but one of them.
+func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, one bool, limit int, delays bool, now time.Time) (c charge, d gatehouse.Decision, wait time.Duration) {
 	c = charge{key: key, lane: lane}
 	d = gatehouse.Passed()
 	lane.with(key, now, func(a *account) {
@@ -83,9 +82,13 @@ func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, lim
 				fresh = append(fresh, s)
 			}
 		}
+		guesses := len(fresh)
+		if one {
+			guesses = min(guesses, 1)
+		}
 		due := a.last + int64(t.delay(int(a.failures)))
 		switch {
-		case int(a.failures) >= limit || int(a.failures)+len(fresh) > limit:
+		case int(a.failures) >= limit || int(a.failures)+guesses > limit:
 			d = gatehouse.Denied(RuleClosed, gatehouse.Place{}, "%d failures in a row from devices that never signed in to this account: they are refused until it is recovered", a.failures)
 			return
 		case len(fresh) > 0 && delays && now.UnixNano() < due:
@@ -101,7 +104,7 @@ func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, lim
 			a.tried[a.next%tries] = s
 			a.next = (a.next + 1) % tries
 		}
-		c.counted = uint16(len(fresh))
+		c.counted, c.noted = uint16(guesses), uint8(len(fresh))
 		c.crossing = a.failures/keepEach != (a.failures+c.counted)/keepEach || int(a.failures+c.counted) >= limit
 		a.failures += c.counted
 		a.last, c.at = now.UnixNano(), now.UnixNano()
@@ -130,8 +133,10 @@ func (c charge) takeBack() {
 	}
 	c.lane.peek(c.key, func(a *account) {
 		a.failures -= min(a.failures, c.counted)
-		a.next = (a.next + tries - uint8(c.counted%tries)) % tries
-		a.tried[a.next%tries] = 0
+		for range c.noted {
+			a.next = (a.next + tries - 1) % tries
+			a.tried[a.next] = 0
+		}
 		if a.last == c.at {
 			a.last = c.before
 		}

@@ -212,7 +212,7 @@ func (t *Throttle) knownLane(try *Try, now time.Time) bool {
 		return false
 	}
 	key := first64(t.hashes.Sum("lane", laneOf(a.Kind), string(try.device.id[:]), name))
-	c, d, _ := t.admit(t.devices, key, t.brief(a, name), t.o.DeviceFailures, false, now)
+	c, d, _ := t.admit(t.devices, key, t.brief(a, name), a.Readings, t.o.DeviceFailures, false, now)
 	if d.Verdict != gatehouse.Pass {
 		return false
 	}
@@ -277,7 +277,7 @@ func (t *Throttle) strangersLane(ctx context.Context, try *Try, now time.Time) *
 func (t *Throttle) chargeAccounts(try *Try, now time.Time) *Try {
 	a := &try.attempt
 	for _, name := range append([]string{nameOf(a)}, a.Others...) {
-		c, d, wait := t.admit(t.accounts, t.accountKey(laneOf(a.Kind), name), t.brief(a, skeleton(name)), t.o.MaxFailures, true, now)
+		c, d, wait := t.admit(t.accounts, t.accountKey(laneOf(a.Kind), name), t.brief(a, skeleton(name)), a.Readings, t.o.MaxFailures, true, now)
 		if d.Verdict != gatehouse.Pass {
 			try.takeBack()
 			return try.deny(d, wait)

@@ -62,6 +62,7 @@ func (t *transit) tries() *attempt {
 	if !a.looked {
 		a.looked = true
 		a.Attempt = t.asm.finder.Find(t.r, t.x.Inputs)
+		a.SignedIn = t.found.Outcome == source.Known
 		if (a.Kind == signin.SecondFactor || a.Kind == signin.Confirm) && a.Account == "" {
 			a.Account = t.sessionsAccount()
 		}
@@ -145,12 +146,15 @@ func (t *transit) followed(res *http.Response) {
 	case signin.None:
 		err = sessions.Follow(ctx, t.r, t.x.Inputs, answer)
 	case signin.SignOut:
-		if res.StatusCode < http.StatusBadRequest {
-			if t.x.Principal.Known() {
-				t.gate.record(ctx, events.SignedOut(t.about(), t.x.Route))
-			}
-			err = sessions.End(ctx, t.r)
+		// A page that only asks whether to sign out ends nothing.
+		if t.gate.signIns.model.Judge(t.r, a.Attempt, answer).Outcome != signin.Success {
+			err = sessions.Follow(ctx, t.r, t.x.Inputs, answer)
+			break
 		}
+		if t.x.Principal.Known() {
+			t.gate.record(ctx, events.SignedOut(t.about(), t.x.Route))
+		}
+		err = sessions.End(ctx, t.r)
 	default:
 		err = t.settleAttempt(ctx, a, answer)
 	}
@@ -182,8 +186,10 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 	case signs && verdict.Outcome == signin.Failure:
 		a.outcome = verdict.Outcome
 		t.gate.record(ctx, events.BackendLoginFail(t.about(), a.Route, told))
-		return nil
-	case !signs || verdict.Outcome != signin.Success && verdict.Outcome != signin.Halfway || !verdict.Binds && !factor:
+		fallthrough
+	case !signs: // who is signed in stays so, and many backends renew the session meanwhile
+		return t.asm.who.sessions.Follow(ctx, t.r, t.x.Inputs, answer)
+	case verdict.Outcome != signin.Success && verdict.Outcome != signin.Halfway || !verdict.Binds && !factor:
 		return nil
 	}
 	a.outcome = verdict.Outcome

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehousehq/gatehouse/internal/gateway"
 	"github.com/gatehousehq/gatehouse/internal/testkit"
 	"github.com/gatehousehq/gatehouse/internal/testkit/browser"
+	"github.com/gatehousehq/gatehouse/internal/testkit/wiki"
 )
 
 // A relay passes connections on from an address of loopback's that the test chooses,
@@ -105,7 +106,7 @@ func TestMediaWiki_AllEnforced_AfterSuggestCSP_WorksAsBefore(t *testing.T) {
 	address := "127.0.0.1:" + testkit.FreePort(t)
 	through := startRelay(t)
 	origin := "https://localhost" + through.listener.Addr().String()[len("127.0.0.1"):]
-	mediawiki(t, address, origin)
+	wiki.Start(t, address, origin, nil)
 
 	first := testkit.StartGate(t, "http://"+address)
 	file := picture(t)
@@ -113,7 +114,7 @@ func TestMediaWiki_AllEnforced_AfterSuggestCSP_WorksAsBefore(t *testing.T) {
 		through.lead(first.Address, from)
 		b := browser.Start(t, first.SPKI(t))
 		b.Do(t, "sign in", chromedp.Navigate(origin+"/index.php?title=Special:UserLogin"),
-			browser.Fill("#wpName1", "Editor"), browser.Fill("#wpPassword1", wikiPassword), browser.Submit("#wpLoginAttempt"))
+			browser.Fill("#wpName1", "Editor"), browser.Fill("#wpPassword1", wiki.Password), browser.Submit("#wpLoginAttempt"))
 		if i == 0 {
 			b.Do(t, "write a page", chromedp.Navigate(origin+"/index.php?title=Joins&action=edit"),
 				browser.Fill("#wpTextbox1", "joins"), browser.Submit("#wpSave"))

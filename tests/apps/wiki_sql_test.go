@@ -20,6 +20,7 @@ import (
 	"github.com/gatehousehq/gatehouse/internal/testkit"
 	"github.com/gatehousehq/gatehouse/internal/testkit/browser"
 	"github.com/gatehousehq/gatehouse/internal/testkit/postgres"
+	"github.com/gatehousehq/gatehouse/internal/testkit/wiki"
 	"github.com/gatehousehq/gatehouse/taint"
 )
 
@@ -79,7 +80,7 @@ func writeSQL(t *testing.T, b *browser.Browser, origin, title string) {
 // signIn signs the wiki's editor in, and signOut out.
 func signIn(t *testing.T, b *browser.Browser, origin string) {
 	b.Do(t, "sign in", chromedp.Navigate(origin+"/index.php?title=Special:UserLogin"),
-		browser.Fill("#wpName1", "Editor"), browser.Fill("#wpPassword1", wikiPassword),
+		browser.Fill("#wpName1", "Editor"), browser.Fill("#wpPassword1", wiki.Password),
 		browser.Submit("#wpLoginAttempt"), chromedp.WaitVisible("#pt-logout", chromedp.ByQuery))
 }
 
@@ -121,7 +122,7 @@ func (w *gatedWiki) start(t *testing.T, more ...string) {
 // wiki itself uses the account app.
 func newGatedWiki(t *testing.T) *gatedWiki {
 	t.Helper()
-	needWiki(t)
+	wiki.Need(t)
 	server := wikiServer(t)
 	upstream, err := url.Parse(server.DSN("wiki"))
 	if err != nil {
@@ -140,9 +141,9 @@ func newGatedWiki(t *testing.T) *gatedWiki {
 			wantNothing(t, w.gate, time.Time{}, taint.RuleUnknown)
 		}
 	})
-	mediawikiOn(t, w.address, w.origin, &wikiDatabase{
-		host: w.sql.Host(), port: w.sql.Port(), name: w.sql.Database(),
-		installer: account{"migrate", w.sql.Password("migrate")}, wiki: account{"app", w.sql.Password("app")},
+	wiki.Start(t, w.address, w.origin, &wiki.Database{
+		Host: w.sql.Host(), Port: w.sql.Port(), Name: w.sql.Database(),
+		Installer: wiki.Account{User: "migrate", Password: w.sql.Password("migrate")}, Wiki: wiki.Account{User: "app", Password: w.sql.Password("app")},
 	})
 	return w
 }
@@ -254,8 +255,8 @@ func TestMediaWikiOnPostgreSQL_Bare_HasNoTroubleOfItsOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	owner := account{"migrate", "unused"}
-	mediawikiOn(t, address, origin, &wikiDatabase{host, port, "wiki", owner, owner})
+	owner := wiki.Account{User: "migrate", Password: "unused"}
+	wiki.Start(t, address, origin, &wiki.Database{Host: host, Port: port, Name: "wiki", Installer: owner, Wiki: owner})
 	b := browser.Start(t)
 	warm(t, b, origin)
 	useWiki(t, b, origin)

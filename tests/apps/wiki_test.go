@@ -15,9 +15,8 @@ import (
 
 	"github.com/gatehousehq/gatehouse/internal/testkit"
 	"github.com/gatehousehq/gatehouse/internal/testkit/browser"
+	"github.com/gatehousehq/gatehouse/internal/testkit/wiki"
 )
-
-const wikiPassword = "Correct-horse 77"
 
 // wikiText is what a wiki about computers holds, and what looks like an attack
 // to whoever looks for words.
@@ -69,7 +68,7 @@ func useWikiAbout(t *testing.T, b *browser.Browser, origin, about, file string) 
 	var body, source string
 	b.Do(t, "sign in",
 		chromedp.Navigate(page("Special:UserLogin")),
-		browser.Fill("#wpName1", "Editor"), browser.Fill("#wpPassword1", wikiPassword),
+		browser.Fill("#wpName1", "Editor"), browser.Fill("#wpPassword1", wiki.Password),
 		browser.Submit("#wpLoginAttempt"),
 		chromedp.WaitVisible("#pt-logout", chromedp.ByQuery))
 	b.Do(t, "preview a page with code and SQL",
@@ -147,7 +146,7 @@ func TestMediaWiki_UsedInABrowser_WorksAsBefore(t *testing.T) {
 	}
 	address := "127.0.0.1:" + testkit.FreePort(t)
 	gate := testkit.StartGate(t, "http://"+address)
-	mediawiki(t, address, gate.Origin)
+	wiki.Start(t, address, gate.Origin, nil)
 	b := browser.Start(t, gate.SPKI(t))
 	useWiki(t, b, gate.Origin)
 	checkTrouble(t, b)
@@ -165,7 +164,7 @@ func TestMediaWiki_Bare_HasNoTroubleOfItsOwn(t *testing.T) {
 	}
 	address := "127.0.0.1:" + testkit.FreePort(t)
 	origin := "http://" + address
-	mediawiki(t, address, origin)
+	wiki.Start(t, address, origin, nil)
 	if res, err := http.Get(origin + "/index.php?title=Main_Page"); err != nil {
 		t.Fatal(err)
 	} else if res.Body.Close(); res.StatusCode != http.StatusOK {
