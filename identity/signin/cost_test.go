@@ -53,7 +53,7 @@ func TestJudge_HostileAnswers_CostLittle(t *testing.T) {
 			for _, kind := range []string{"text/html", jsonType, "text/plain"} {
 				began := time.Now()
 				m.Judge(post("/login"), attempt(signin.SignIn, "ann", "x"), signin.Answer{Status: 200, Header: http.Header{"Content-Type": {kind}, "Set-Cookie": {body}, "Location": {body}}, Body: []byte(prefix + body)})
-				if took := time.Since(began); took > 150*time.Millisecond {
+				if took := time.Since(began); took > 3*time.Second { // some milliseconds on an idle machine
 					t.Errorf("%q after %q as %s took %v", unit, prefix, kind, took)
 				}
 			}
