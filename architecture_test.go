@@ -105,7 +105,7 @@ var places = []place{
 
 	{"internal/gateway", inside, slices.Concat(leaves, layers, []string{"taint/sqldriver", "events/sink", "store/redis", "internal/config"})},
 	{"internal/config", inside, leaves},
-	{"internal/cli", inside, []string{".", "internal/gateway", "internal/config", "events", "secret", "store", "internal/throwaway", "examples/shop"}},
+	{"internal/cli", inside, []string{".", "internal/gateway", "internal/config", "events", "limit", "secret", "store", "internal/throwaway", "examples/shop"}},
 	{"internal/throwaway", inside, nil},
 	{"internal/testkit", inside, append(slices.Clone(leaves), "internal/throwaway")},
 	{"cmd", outside, []string{"internal/cli"}},

@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
-	"github.com/gatehousehq/gatehouse/events/sink"
 	"github.com/gatehousehq/gatehouse/examples/shop"
 	"github.com/gatehousehq/gatehouse/examples/shop/attacks"
+	"github.com/gatehousehq/gatehouse/internal/gateway"
 )
 
 // demoGolden pins what `demo --attack` prints, a case a line: what came of it on
@@ -140,7 +140,7 @@ func (d *demo) try(ctx context.Context, c attacks.Case, base *url.URL, client *h
 // nothing, about what attempts to sign in and their answers show together.
 func (d *demo) told(ctx context.Context, since time.Time) (bool, error) {
 	for _, name := range []string{"gate_guessing", "gate_session_fixation"} {
-		found, err := d.gate.Admin().Search(ctx, sink.Filter{Since: since, Name: name, Limit: 1})
+		found, err := d.gate.Admin().Search(ctx, gateway.EventFilter{Since: since, Name: name, Limit: 1})
 		if err != nil || len(found) > 0 {
 			return len(found) > 0, err
 		}

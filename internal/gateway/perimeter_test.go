@@ -222,7 +222,11 @@ func TestPatterns_ScanningClient_IsTold_AndAnotherIsNot(t *testing.T) {
 	for range 60 {
 		g.get("/favicon.ico", "X-Forwarded-For: 198.51.100.9")
 	}
-	told := g.found(EventFilter{}, "malicious_excess_404")
+	var told []gatehouse.Event
+	eventually(t, "the scan is told", func() bool {
+		told = g.found(EventFilter{}, "malicious_excess_404")
+		return len(told) > 0
+	})
 	if len(told) != 1 || told[0].Client != "198.51.100.7" || told[0].Detail["count"] != "40" {
 		t.Errorf("told: %v", told)
 	}
@@ -247,7 +251,11 @@ func TestPatterns_WalkThroughIdentifiers_IsTold_UnlessExempt(t *testing.T) {
 		g.get(fmt.Sprintf("/orders/%d", 1000+i*7), "X-Forwarded-For: 198.51.100.7")
 		g.get(fmt.Sprintf("/export/%d", 1000+i*7), "X-Forwarded-For: 198.51.100.8")
 	}
-	told := g.found(EventFilter{}, "malicious_direct_reference")
+	var told []gatehouse.Event // at the end of an answer, which the client may have before
+	eventually(t, "the walk is told", func() bool {
+		told = g.found(EventFilter{}, "malicious_direct_reference")
+		return len(told) > 0
+	})
 	if len(told) != 1 || told[0].Client != "198.51.100.7" || !strings.HasPrefix(told[0].Route, "GET /orders/{") {
 		t.Errorf("told: %v", told)
 	}

@@ -73,17 +73,18 @@ static void pipelines(void) {
   ask("select 'and on'", NULL); sync_now();
   results(1);
   printf("three thousand, not blocking\n");
-  int done = 0, sent = 0, errors = 0, rows = 0;
+  int done = 0, sent = 0, errors = 0, rows = 0, unsent = 0;
   PQsetnonblocking(c, 1);
   while (done < 3000) {
-    struct pollfd p = {PQsocket(c), POLLIN | (sent < 3000 ? POLLOUT : 0), 0};
+    struct pollfd p = {PQsocket(c), POLLIN | (sent < 3000 || unsent ? POLLOUT : 0), 0};
     if (poll(&p, 1, 10000) <= 0) quit("poll");
     for (int i = 0; sent < 3000 && (p.revents & POLLOUT) && i < 50; i++, sent++) { ask(sent % 100 == 99 ? "select 1/$1::int" : "select repeat('x', 100), $1::int", "0"); sync_now(); }
-    if (sent < 3000 || PQflush(c) != 0) PQflush(c);
+    unsent = PQflush(c) != 0;
     if (!PQconsumeInput(c)) quit("PQconsumeInput");
-    while (!PQisBusy(c) && done < 3000) {
+    for (int nothing = 0; !PQisBusy(c) && done < 3000;) {
       PGresult *r = PQgetResult(c);
-      if (r == NULL) continue;
+      if (r == NULL) { if (nothing++) break; continue; } // one ends a statement, two say that all that was sent is answered
+      nothing = 0;
       if (PQresultStatus(r) == PGRES_PIPELINE_SYNC) done++;
       if (PQresultStatus(r) == PGRES_FATAL_ERROR) errors++;
       rows += PQntuples(r);
