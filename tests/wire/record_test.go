@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -153,13 +154,18 @@ func (s *session) raw(out []byte) {
 // has closed the connection. What comes besides is recorded too.
 func (s *session) await(kinds string, n int) {
 	s.d.t.Helper()
-	_ = s.conn.SetReadDeadline(time.Now().Add(answerWithin)) // an open connection takes it
+	deadline := time.Now().Add(answerWithin)
 	buf := make([]byte, 8<<10)
 	for {
 		if s.look(kinds, &n) {
 			return
 		}
+		// Not for long: pgx's goroutine may have what is waited for.
+		_ = s.conn.SetReadDeadline(time.Now().Add(answerWithin / 50)) // an open connection takes it
 		_, err := s.conn.Read(buf)
+		if errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(deadline) {
+			continue
+		}
 		switch {
 		case err == nil:
 		case errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || isReset(err):
