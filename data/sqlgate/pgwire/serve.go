@@ -70,7 +70,7 @@ func (g *Gate) greet(conn net.Conn) {
 	if !g.admitSignIn(conn, client) {
 		g.stats.rejected.Add(1)
 		// A socket that was just made has room for it.
-		_ = conn.SetWriteDeadline(time.Now().Add(time.Millisecond))
+		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = conn.Write(faultf(stateTooMany, "too many sessions are beginning: try again later").fatal())
 		_ = conn.Close()
 		return
