@@ -24,7 +24,7 @@ php:mbstring|php-mbstring|MediaWiki behind the gate
 php:pdo_sqlite|php-sqlite3|MediaWiki behind the gate
 php:intl|php-intl|MediaWiki behind the gate
 php:pgsql|php-pgsql|MediaWiki's statements, in tests/attacks/benign
-python:django|python3-django|Django's statements, in tests/attacks/benign
+python:django|python3-django|Django's statements in tests/attacks/benign, its admin in tests/signin
 python:sqlalchemy|python3-sqlalchemy|SQLAlchemy's statements, in tests/attacks/benign
 python:psycopg2|python3-psycopg2|what both of them use
 python:psycopg|python3-psycopg|statements with bound parameters, in tests/attacks/benign
@@ -36,7 +36,7 @@ header:libpq-fe.h|libpq-dev|libpq's pipeline mode, in tests/wire
 java|default-jre-headless|JDBC, in tests/wire
 javac|default-jdk-headless|JDBC, in tests/wire
 jar:postgresql|libpostgresql-jdbc-java|JDBC, in tests/wire
-redis-server|redis-server|limits that replicas share, in store/redis
+redis-server|redis-server|limits that replicas share, in store/redis, tests/signin and benchmarks/identity
 pgbouncer|pgbouncer|a pooler behind the SQL gate and before it, and a peer in benchmarks/sql
 nginx|nginx-light|a peer in benchmarks/http
 sqlmap|sqlmap|payloads that others wrote, for the guard

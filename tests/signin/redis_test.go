@@ -13,8 +13,12 @@ import (
 	"github.com/gatehousehq/gatehouse/internal/testkit/redis"
 )
 
-// cacheTimeout is how long a gate waits for its Redis, store/redis's default.
-const cacheTimeout = time.Second
+// cacheTimeout is how long a gate waits for its Redis, limit.Fallback's default;
+// slack is what a machine that is busy with other tests adds.
+const (
+	cacheTimeout = 100 * time.Millisecond
+	slack        = time.Second
+)
 
 // A load asks a gate for pages, as fast as it answers.
 type load struct {
@@ -87,7 +91,7 @@ func TestRedis_DiesAndComesBackUnderLoad_NoRequestFails(t *testing.T) {
 		limited(t, s, c, phase.name, i)
 		longest := time.Duration(l.longest.Load())
 		t.Logf("%s: %d requests, the longest %s", phase.name, l.answered.Load()-before, longest.Round(time.Millisecond))
-		if longest > cacheTimeout+500*time.Millisecond {
+		if longest > cacheTimeout+slack {
 			t.Errorf("%s: a request took %s, and the timeout is %s", phase.name, longest, cacheTimeout)
 		}
 	}
