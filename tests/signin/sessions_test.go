@@ -18,32 +18,29 @@ func (p *person) named(when, want string) {
 	}
 }
 
-func TestSession_OfRealApplications_IsItsOwnersUntilTheSignOut(t *testing.T) {
-	for name, start := range applications {
-		t.Run(name, func(t *testing.T) {
-			a := start(t)
-			mistypes(t, a)
-			renews[name](t, a)
-			for _, by := range a.ways[:1] {
-				p, other := a.newPerson(), a.newPerson()
-				p.named("before", "")
-				by.signIn(p, a.names[0], a.passwords[a.names[0]])
-				p.named("signed in,", a.names[0])
-				by.signIn(other, a.names[1], a.passwords[a.names[1]])
-				other.named("signed in as another,", a.names[1])
-				p.named("beside another,", a.names[0])
-				kept := *p.c
-				res := a.signOut(p)
-				if told := a.site.told(res.request(), "session_logout"); len(told) != 1 {
-					t.Errorf("the sign-out is told as %v", a.site.told(res.request(), ""))
-				}
-				p.named("signed out,", "")
-				p.c = &kept
-				p.named("with the cookies from before,", "")
-				other.named("after another's sign-out,", a.names[1])
-			}
-		})
+// owns has two people who are told apart, until one signs out.
+func owns(t *testing.T, a *application) {
+	by, p, other := a.ways[0], a.newPerson(), a.newPerson()
+	p.named("before", "")
+	by.signIn(p, a.names[0], a.passwords[a.names[0]])
+	p.named("signed in,", a.names[0])
+	by.signIn(other, a.names[1], a.passwords[a.names[1]])
+	other.named("signed in as another,", a.names[1])
+	p.named("beside another,", a.names[0])
+	origin, err := url.Parse(p.s.origin)
+	if err != nil {
+		t.Fatal(err)
 	}
+	before := p.c.Jar.Cookies(origin)
+	res := a.signOut(p)
+	if told := a.site.told(res.request(), "session_logout"); len(told) != 1 {
+		t.Errorf("the sign-out is told as %v", a.site.told(res.request(), ""))
+	}
+	p.named("signed out,", "")
+	thief := a.newPerson()
+	thief.c.Jar.SetCookies(origin, before)
+	thief.named("with the cookies from before,", "")
+	other.named("after another's sign-out,", a.names[1])
 }
 
 // mistypes has a person who gets in after five mistakes within a minute: as many

@@ -59,15 +59,30 @@ func (a *application) tryOf(r *rand.Rand, signedIn string, failures map[string]i
 	return all[r.IntN(len(all))]
 }
 
-func TestSignIn_OfRealApplications_IsToldEachTime(t *testing.T) {
+func TestSignIn_OfRealApplications(t *testing.T) {
+	n := 20
+	if longRun() {
+		n = 200
+	}
 	for name, start := range applications {
 		t.Run(name, func(t *testing.T) {
-			n := 20
-			if longRun() {
-				n = 200
-			}
-			checkTries(t, start(t), n)
+			t.Parallel()
+			a := start(t)
+			t.Run("WhoMistypes_GetsIn", a.within(mistypes))
+			t.Run("RenewedSession_IsFollowed", a.within(renews[name]))
+			t.Run("Session_IsItsOwnersUntilTheSignOut", a.within(owns))
+			t.Run("EachTry_IsTold", a.within(func(t *testing.T, a *application) { checkTries(t, a, n) }))
 		})
+	}
+}
+
+// within has a part of a test fail by itself.
+func (a *application) within(part func(*testing.T, *application)) func(*testing.T) {
+	return func(t *testing.T) {
+		all := a.site.t
+		a.site.t = t
+		defer func() { a.site.t = all }()
+		part(t, a)
 	}
 }
 
