@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -107,6 +108,15 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 	a.proxy, err = g.buildProxy(c)
 	errs = append(errs, err)
 	return a, errors.Join(errs...)
+}
+
+// unchanged is the current assembly where a section of its configuration says what
+// it says in c: what was made of it, and what that has counted, serves on. Else nil.
+func (g *Gate) unchanged(c *config.Config, section func(*config.Config) any) *assembly {
+	if old := g.current.Load(); old != nil && reflect.DeepEqual(section(old.config), section(c)) {
+		return old
+	}
+	return nil
 }
 
 // activate gives a rung the mode that the configuration says.

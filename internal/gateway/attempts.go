@@ -56,6 +56,9 @@ type attempt struct {
 	body []byte
 }
 
+// basic reports whether the attempt is HTTP Basic, which comes with each request.
+func (a *attempt) basic() bool { return a.SecretAt.Kind == gatehouse.Header }
+
 // tries finds what the request tries, once its inputs are read.
 func (t *transit) tries() *attempt {
 	a := &t.attempt
@@ -85,7 +88,7 @@ func throttleRung(*config.Config, *Gate) (requestCheck, error) {
 		if a.Kind == signin.None || a.Kind == signin.SignOut {
 			return gatehouse.Passed()
 		}
-		proven := t.found.Outcome == source.Known && a.SecretAt.Kind == gatehouse.Header // HTTP Basic, with each request
+		proven := t.found.Outcome == source.Known && a.basic()
 		a.try = t.gate.signIns.throttle.Check(t.r.Context(), throttle.Attempt{Attempt: a.Attempt, Client: t.client.Addr, Device: a.device, Proven: proven})
 		t.recordFindings(a.try.Findings)
 		t.retryAfter = a.try.RetryAfter

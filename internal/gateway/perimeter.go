@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 
@@ -85,7 +84,7 @@ func turnedAway(a events.About, d gatehouse.Decision, o gatehouse.Outcome) gateh
 // patternsOf makes what watches for patterns. What it has seen outlives a reload
 // that does not change its section.
 func (g *Gate) patternsOf(c *config.Config) (*patterns.Patterns, error) {
-	if old := g.current.Load(); old != nil && reflect.DeepEqual(old.config.Network.Patterns, c.Network.Patterns) {
+	if old := g.unchanged(c, func(c *config.Config) any { return c.Network.Patterns }); old != nil {
 		return old.patterns, nil
 	}
 	o := patterns.Options{Now: g.now}
@@ -133,11 +132,10 @@ func everybody(c network.Client) bool {
 	return !c.Addr.IsValid() || c.Addr.IsLoopback() || c.Undeclared || c.TrustedProxy && c.Addr == c.Peer
 }
 
-// signedIn says what became of an attempt to sign in. HTTP Basic is none: it comes
-// with each request.
+// signedIn says what became of an attempt to sign in.
 func (t *transit) signedIn() patterns.SignIn {
 	a := &t.attempt
-	if !signsIn(a.Kind) || a.try == nil || a.SecretAt.Kind == gatehouse.Header {
+	if !signsIn(a.Kind) || a.try == nil || a.basic() {
 		return patterns.NoSignIn
 	}
 	switch {

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
-	"reflect"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -71,7 +70,7 @@ func (l *limiters) ofReplica() limit.Limiter {
 
 func (g *Gate) limitsOf(c *config.Config) (*ratelimit.Limits, error) {
 	r := c.Application.RateLimit
-	if old := g.current.Load(); old != nil && reflect.DeepEqual(old.config.Application.RateLimit, r) && reflect.DeepEqual(old.config.Identity.SignIn, c.Identity.SignIn) {
+	if old := g.unchanged(c, func(c *config.Config) any { return [...]any{c.Application.RateLimit, c.Identity.SignIn} }); old != nil {
 		return old.limits, nil
 	}
 	o := ratelimit.Options{Limiter: g.limiters.Limiter, Local: g.limiters.ofReplica(), Default: r.Default, Address: r.Address, Principal: r.Principal, SignIn: r.SignIn, Now: g.now}
@@ -103,7 +102,8 @@ func addressLimitRung(*config.Config, *Gate) (requestCheck, error) {
 func principalLimitRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) (d gatehouse.Decision) {
 		q := t.asks()
-		q.SignIn = t.tries().Kind == signin.SignIn && t.attempt.SecretAt.Kind != gatehouse.Header // HTTP Basic comes with each request
+		a := t.tries()
+		q.SignIn = a.Kind == signin.SignIn && !a.basic()
 		d, t.standing = t.asm.limits.CheckPrincipal(t.r.Context(), q, t.standing)
 		return d
 	}, nil

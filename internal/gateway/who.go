@@ -10,11 +10,11 @@ import (
 	"maps"
 	"net/http"
 	"os"
-	"reflect"
 	"slices"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/access"
+	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/identity/assertion"
 	"github.com/gatehousehq/gatehouse/identity/source"
 	"github.com/gatehousehq/gatehouse/identity/source/backend"
@@ -40,8 +40,7 @@ type whoIs struct {
 // buildWho makes the sources, those that prove most first: a certificate, a
 // foreign token, the backend's own session.
 func (g *Gate) buildWho(c *config.Config) (w whoIs, err error) {
-	old := g.current.Load()
-	if w.sessions, err = g.sessionsOf(c, old); err != nil {
+	if w.sessions, err = g.sessionsOf(c); err != nil {
 		return w, err
 	}
 	var all []source.Source
@@ -53,27 +52,25 @@ func (g *Gate) buildWho(c *config.Config) (w whoIs, err error) {
 		all = append(all, certs)
 	}
 	if len(c.Identity.JWT) > 0 {
-		if old != nil && old.who.tokens != nil && reflect.DeepEqual(old.config.Identity.JWT, c.Identity.JWT) {
-			w.tokens = old.who.tokens
-		} else if w.tokens, err = jwt.New(jwtOptions(c.Identity.JWT, g)); err != nil {
+		if w.tokens, err = g.tokensOf(c); err != nil {
 			return w, err
 		}
 		all = append(all, w.tokens)
 	}
-	if w.assertions, err = g.assertionsOf(c, old); err != nil {
+	if w.assertions, err = g.assertionsOf(c); err != nil {
 		return w, err
 	}
 	w.source = source.First(append(all, w.sessions)...)
-	w.access, err = g.accessOf(c, old)
+	w.access, err = g.accessOf(c)
 	return w, err
 }
 
-func (g *Gate) sessionsOf(c *config.Config, old *assembly) (*backend.Source, error) {
+func (g *Gate) sessionsOf(c *config.Config) (*backend.Source, error) {
 	s := c.Identity.BackendSession
-	if old != nil && old.who.sessions != nil {
-		if reflect.DeepEqual(old.config.Identity.BackendSession, s) {
-			return old.who.sessions, nil
-		}
+	if old := g.unchanged(c, func(c *config.Config) any { return c.Identity.BackendSession }); old != nil {
+		return old.who.sessions, nil
+	}
+	if old := g.current.Load(); old != nil {
 		if err := old.who.sessions.Flush(context.Background()); err != nil { // the new one reads what is written
 			return nil, fmt.Errorf("identity.backend_session: writing the sessions down: %w", err)
 		}
@@ -95,8 +92,8 @@ func (g *Gate) sessionsOf(c *config.Config, old *assembly) (*backend.Source, err
 // ownIssuer is who vouches for principals where the site has no address.
 const ownIssuer = "gatehouse"
 
-func (g *Gate) assertionsOf(c *config.Config, old *assembly) (*assertion.Assertions, error) {
-	if old != nil && old.who.assertions != nil && old.config.Site == c.Site && old.config.Upstream == c.Upstream {
+func (g *Gate) assertionsOf(c *config.Config) (*assertion.Assertions, error) {
+	if old := g.unchanged(c, func(c *config.Config) any { return [...]string{c.Site, c.Upstream} }); old != nil {
 		return old.who.assertions, nil
 	}
 	return assertion.New(assertion.Options{
@@ -116,6 +113,13 @@ func (t *transit) assert() bool {
 		writeProblem(t.w, t.r, problem{Status: http.StatusInternalServerError, Request: t.x.ID})
 	}
 	return err == nil
+}
+
+func (g *Gate) tokensOf(c *config.Config) (*jwt.Source, error) {
+	if old := g.unchanged(c, func(c *config.Config) any { return c.Identity.JWT }); old != nil {
+		return old.who.tokens, nil
+	}
+	return jwt.New(jwtOptions(c.Identity.JWT, g))
 }
 
 func jwtOptions(issuers []config.JWT, g *Gate) jwt.Options {
@@ -177,9 +181,9 @@ func authoritiesOf(file string) (all []*x509.Certificate, err error) {
 	return all, nil
 }
 
-func (g *Gate) accessOf(c *config.Config, old *assembly) (*access.Access, error) {
+func (g *Gate) accessOf(c *config.Config) (*access.Access, error) {
 	a := c.Application
-	if old != nil && old.who.access != nil && reflect.DeepEqual(old.config.Application.Access, a.Access) && reflect.DeepEqual(old.config.Application.Closed, a.Closed) {
+	if old := g.unchanged(c, func(c *config.Config) any { return [...]any{c.Application.Access, c.Application.Closed} }); old != nil {
 		return old.who.access, nil
 	}
 	o := access.Options{DefaultDeny: a.Closed, Recorder: g.events, Now: g.now}
@@ -227,7 +231,11 @@ func (t *transit) wants(overrides []string) access.Request {
 
 // noted tells access of its own decision, once for a request.
 func (t *transit) noted(q access.Request, d gatehouse.Decision) gatehouse.Decision {
-	if err := t.asm.who.access.Note(t.r.Context(), t.about(), q, t.x.Route, d); err != nil {
+	var about events.About // that of most requests is never told
+	if d.Verdict != gatehouse.Pass {
+		about = t.about()
+	}
+	if err := t.asm.who.access.Note(t.r.Context(), about, q, t.x.Route, d); err != nil {
 		t.gate.logger.Error("an event could not be recorded", "error", err)
 	}
 	return d
