@@ -78,22 +78,14 @@ func newTally(key [32]byte) *tally {
 
 // tallyKey is the store's key for hashing clients, made where there is none.
 func tallyKey(ctx context.Context, s store.Store) (key [32]byte, err error) {
-	rand.Read(key[:])
 	if s == nil {
+		rand.Read(key[:])
 		return key, nil
 	}
-	err = store.Swap(ctx, s, store.Record{Kind: tallyKeyKind, Key: "client", Value: key[:]})
-	if !errors.Is(err, store.ErrConflict) {
-		return key, err
-	}
-	r, err := s.Get(ctx, tallyKeyKind, "client")
-	if err == nil && len(r.Value) != len(key) {
+	if key, err = store.Key(ctx, s, tallyKeyKind, "client"); errors.Is(err, store.ErrKey) {
 		err = errors.New("the key that clients are counted by is damaged")
 	}
-	if err != nil {
-		return key, err
-	}
-	return [32]byte(r.Value), nil
+	return key, err
 }
 
 // note counts a decision's event.

@@ -10,7 +10,6 @@ package keyed
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -23,8 +22,7 @@ import (
 )
 
 const (
-	kind    = "identity.key"
-	keySize = 32
+	kind = "identity.key"
 	// readTimeout bounds what New waits for the store.
 	readTimeout = 10 * time.Second
 )
@@ -59,36 +57,13 @@ func New(o Options) (*Hasher, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	key, err := open(ctx, o.Store, o.Purpose)
+	key, err := store.Key(ctx, o.Store, kind, o.Purpose)
 	if err != nil {
 		return nil, fmt.Errorf("keyed: the key for %s: %w", o.Purpose, err)
 	}
 	h := &Hasher{}
-	h.macs.New = func() any { return &mac{Hash: hmac.New(sha256.New, key)} }
+	h.macs.New = func() any { return &mac{Hash: hmac.New(sha256.New, key[:])} }
 	return h, nil
-}
-
-func open(ctx context.Context, s store.Store, purpose string) ([]byte, error) {
-	for {
-		r, err := s.Get(ctx, kind, purpose)
-		switch {
-		case err == nil && len(r.Value) == keySize:
-			return r.Value, nil
-		case err == nil:
-			return nil, fmt.Errorf("the store has one of %d bytes, want %d: remove it", len(r.Value), keySize)
-		case !errors.Is(err, store.ErrNotFound):
-			return nil, err
-		}
-		key := make([]byte, keySize)
-		rand.Read(key) // never fails: crypto/rand ends the process instead
-		err = store.Swap(ctx, s, store.Record{Kind: kind, Key: purpose, Value: key})
-		if err == nil {
-			return key, nil
-		}
-		if !errors.Is(err, store.ErrConflict) { // another gate was first
-			return nil, err
-		}
-	}
 }
 
 // Sum is the keyed hash of the parts in their order. No two lists of parts have

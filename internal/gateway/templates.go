@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -63,20 +62,12 @@ func (g *Gate) openGuard(ctx context.Context) error {
 }
 
 // guardKey is the store's key for fingerprints, drawn where there is none.
-func guardKey(ctx context.Context, s store.Store) (key [32]byte, err error) {
-	rand.Read(key[:])
-	err = store.Swap(ctx, s, store.Record{Kind: guardKeyKind, Key: "fingerprint", Value: key[:]})
-	if !errors.Is(err, store.ErrConflict) {
-		return key, err
-	}
-	r, err := s.Get(ctx, guardKeyKind, "fingerprint")
-	if err == nil && len(r.Value) != len(key) {
+func guardKey(ctx context.Context, s store.Store) ([32]byte, error) {
+	key, err := store.Key(ctx, s, guardKeyKind, "fingerprint")
+	if errors.Is(err, store.ErrKey) {
 		err = errors.New("the key of the statements' fingerprints is damaged: remove the state folder's store, or restore it")
 	}
-	if err != nil {
-		return key, err
-	}
-	return [32]byte(r.Value), nil
+	return key, err
 }
 
 func templateKey(t taint.Template) string {
