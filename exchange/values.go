@@ -250,9 +250,7 @@ type pairings struct {
 // established notes that a client has a pairing, and reports whether so many
 // have.
 func (p *pairings) established(key uint64, client netip.Addr) bool {
-	if client = client.Unmap().WithZone(""); client.Is6() {
-		client = netip.PrefixFrom(client, 64).Masked().Addr() // one household's
-	}
+	client = gatehouse.Household(client).Addr()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	one := p.all[key]

@@ -150,7 +150,7 @@ func (n *Network) held(peer netip.Addr) holding {
 	if !peer.IsValid() || peer.IsLoopback() || n.lists.Load().trusts(peer) || n.suspects.has(peer) {
 		return holding{}
 	}
-	return holding{unit: banUnit(peer)}
+	return holding{unit: gatehouse.Household(peer)}
 }
 
 // A Turn is a request's place among those in flight. The zero value is none.

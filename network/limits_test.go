@@ -159,7 +159,7 @@ func TestGauge_ManyAtOnce_KeepsNothing(t *testing.T) {
 	for n := range 8 {
 		all.Go(func() {
 			for i := range 5000 {
-				h := holding{unit: banUnit(netip.AddrFrom4([4]byte{203, 0, byte(i), byte(n % 3)}))}
+				h := holding{unit: gatehouse.Household(netip.AddrFrom4([4]byte{203, 0, byte(i), byte(n % 3)}))}
 				if g.take(&h).Verdict == gatehouse.Pass {
 					g.release(h)
 				}

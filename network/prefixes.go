@@ -84,18 +84,6 @@ func normalPrefix(p netip.Prefix) (netip.Prefix, error) {
 	return netip.PrefixFrom(a, bits).Masked(), nil
 }
 
-// banUnit is what one strike counts against: an IPv4 address, or the /64 of an
-// IPv6 address, since that is the least that one household is given (RFC 6177)
-// and whoever has it may use any address in it.
-func banUnit(a netip.Addr) netip.Prefix {
-	a = normal(a)
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	return netip.PrefixFrom(a, bits).Masked()
-}
-
 // isPrivate reports whether a is an address that is never a stranger's on the
 // internet: RFC 1918, RFC 4193, RFC 6598 (shared by carriers), link-local, loopback.
 func isPrivate(a netip.Addr) bool {

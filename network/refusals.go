@@ -60,7 +60,7 @@ func (r *refusals) add(peer netip.Addr, d gatehouse.Decision, o gatehouse.Outcom
 	now := r.now()
 	key := refusalKey{rule: d.Rule, outcome: o}
 	if peer.IsValid() {
-		key.from = banUnit(peer)
+		key.from = gatehouse.Household(peer)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/gatehousehq/gatehouse"
 )
 
 // Which addresses many people share, and so no strikes may ban. Nothing in a
@@ -102,5 +104,5 @@ func (n *Network) Good(addr netip.Addr, account string) {
 	if account == "" || !addr.IsValid() || addr.IsLoopback() {
 		return
 	}
-	n.shared.add(banUnit(addr), account, n.now())
+	n.shared.add(gatehouse.Household(addr), account, n.now())
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehousehq/gatehouse"
 )
 
 func (s *setup) good(a string, accounts int) {
@@ -74,13 +76,13 @@ func TestGood_ManyAddresses_MemoryIsBoundedAndWhoIsSeenStays(t *testing.T) {
 	if got := len(s.shared.young) + len(s.shared.old); got > 2*maxShared {
 		t.Errorf("%d addresses held", got)
 	}
-	if got := s.shared.count(banUnit(addr("203.0.113.9")), s.clock.now()); got != 8 {
+	if got := s.shared.count(gatehouse.Household(addr("203.0.113.9")), s.clock.now()); got != 8 {
 		t.Errorf("%d sessions of the office are left", got)
 	}
 	s.Good(netip.Addr{}, "x")
 	s.Good(addr("127.0.0.1"), "x")
 	s.Good(addr("203.0.113.50"), "")
-	if s.shared.count(banUnit(addr("127.0.0.1")), s.clock.now())+s.shared.count(banUnit(addr("203.0.113.50")), s.clock.now()) != 0 {
+	if s.shared.count(gatehouse.Household(addr("127.0.0.1")), s.clock.now())+s.shared.count(gatehouse.Household(addr("203.0.113.50")), s.clock.now()) != 0 {
 		t.Error("loopback or nobody is counted")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/events"
 )
 
@@ -147,7 +148,7 @@ func (n *Network) Strike(ctx context.Context, addr netip.Addr, weight int, reaso
 		return
 	}
 	now := n.now()
-	unit := banUnit(addr)
+	unit := gatehouse.Household(addr)
 	reached, reasons := n.strikes.add(unit, weight, reason, now)
 	if reached == 0 {
 		return
@@ -257,7 +258,7 @@ func (n *Network) Unban(ctx context.Context, prefix netip.Prefix, by string) err
 		return fmt.Errorf("network: unban: %w", err)
 	}
 	if _, found := n.bans.get(p); !found && p.IsSingleIP() {
-		p = banUnit(p.Addr())
+		p = gatehouse.Household(p.Addr())
 	}
 	if err := n.bans.lift(ctx, p); err != nil {
 		return err

@@ -1,12 +1,12 @@
 package guard
 
 import (
-	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
 	"time"
 
+	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/taint"
 )
@@ -95,9 +95,5 @@ func clientOf(x *exchange.Exchange) string {
 	case !x.Client.IsValid():
 		return "unknown"
 	}
-	addr := x.Client.Unmap().WithZone("")
-	if addr.Is6() {
-		addr = netip.PrefixFrom(addr, 64).Masked().Addr()
-	}
-	return addr.String()
+	return gatehouse.Household(x.Client).Addr().String()
 }

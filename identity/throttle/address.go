@@ -53,11 +53,7 @@ func (a *address) turn(now time.Time) {
 
 // addressKey is an address' key; without an address all share one.
 func (t *Throttle) addressKey(addr netip.Addr) uint64 {
-	addr = addr.Unmap().WithZone("")
-	if addr.Is6() {
-		addr = netip.PrefixFrom(addr, 64).Masked().Addr()
-	}
-	raw := addr.As16()
+	raw := gatehouse.Household(addr).Addr().As16()
 	return first64(t.hashes.Sum("address", string(raw[:])))
 }
 

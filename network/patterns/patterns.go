@@ -179,7 +179,7 @@ func (p *Patterns) Observe(s Seen) []Alarm {
 	if !s.Addr.IsValid() {
 		return nil
 	}
-	unit := unitOf(s.Addr)
+	unit := gatehouse.Household(s.Addr)
 	if s.Route == "" {
 		s.Route = input.Route(s.Method, s.Path)
 	}
@@ -211,15 +211,6 @@ func (v *view) failed() bool   { return v.Status >= 400 }
 
 func (v *view) alarm(k Kind, n int, window time.Duration, format string, args ...any) Alarm {
 	return Alarm{Kind: k, Client: v.unit, Route: v.Route, Count: n, Window: window, Words: fmt.Sprintf(format, args...)}
-}
-
-// unitOf is what is taken for one client: as in package network.
-func unitOf(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	if a.Is4() {
-		return netip.PrefixFrom(a, 32)
-	}
-	return netip.PrefixFrom(a, 64).Masked()
 }
 
 // generations keep the values of the keys seen lately, at most twice most: when
