@@ -78,7 +78,7 @@ const (
 )
 
 // leaves are what a layer imports beside the root.
-var leaves = []string{".", "events", "exchange", "input", "limit", "secret", "store", "taint"}
+var leaves = []string{".", "accept", "events", "exchange", "input", "limit", "secret", "store", "taint"}
 
 var layers = []string{"network", "transport", "application", "identity", "data"}
 
@@ -86,6 +86,7 @@ var layers = []string{"network", "transport", "application", "identity", "data"}
 var places = []place{
 	{".", root, nil},
 
+	{"accept", leaf, []string{"."}},
 	{"secret", leaf, []string{"."}},
 	{"limit", leaf, []string{"."}},
 	{"store", leaf, []string{"."}},

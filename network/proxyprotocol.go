@@ -10,12 +10,12 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/pires/go-proxyproto"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/accept"
 )
 
 // The rules of RungProxyProtocol.
@@ -84,94 +84,36 @@ func (n *Network) ProxyProtocol(inner net.Listener, o ProxyProtocolOptions) (net
 	case o.MaxHeader < 64 || o.MaxHeader > 4096:
 		return nil, fmt.Errorf("network: ProxyProtocol: MaxHeader is %d: want 64 to 4096", o.MaxHeader)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	l := &proxyListener{Listener: inner, network: n, o: o, ctx: ctx, cancel: cancel, ready: make(chan acceptedConn), reading: make(chan struct{}, maxReading)}
+	l := &proxyListener{network: n, o: o, reading: make(chan struct{}, maxReading)}
 	for i, p := range o.Senders {
 		p, err := normalPrefix(p)
 		if err == nil && p.Bits() == 0 {
 			err = fmt.Errorf("%s lets any client claim any address: name the peers", p)
 		}
 		if err != nil {
-			cancel()
 			return nil, fmt.Errorf("network: ProxyProtocol: Senders[%d]: %w", i, err)
 		}
 		l.senders.set(p, struct{}{})
 	}
-	return l, nil
+	return accept.New(inner, l.greet), nil
 }
 
 type proxyListener struct {
-	net.Listener
 	network *Network
 	o       ProxyProtocolOptions
 	senders prefixMap[struct{}]
-	ctx     context.Context
-	cancel  context.CancelFunc
-	ready   chan acceptedConn
 	reading chan struct{}
-	begin   sync.Once
-	running sync.WaitGroup
-}
-
-type acceptedConn struct {
-	conn net.Conn
-	err  error
-}
-
-// Accept gives the next connection whose client is known. Headers are read beside
-// it, so that a slow one holds up nobody.
-func (l *proxyListener) Accept() (net.Conn, error) {
-	l.begin.Do(func() { l.running.Go(l.acceptAll) })
-	select {
-	case a := <-l.ready:
-		return a.conn, a.err
-	case <-l.ctx.Done():
-		return nil, net.ErrClosed
-	}
-}
-
-// Close stops accepting, and ends the reading of headers.
-func (l *proxyListener) Close() error {
-	l.cancel()
-	err := l.Listener.Close()
-	l.running.Wait()
-	return err
-}
-
-func (l *proxyListener) acceptAll() {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			if !l.give(acceptedConn{err: err}) {
-				return
-			}
-			continue // net/http waits before it asks again
-		}
-		l.greet(c)
-	}
-}
-
-func (l *proxyListener) give(a acceptedConn) bool {
-	select {
-	case l.ready <- a:
-		return true
-	case <-l.ctx.Done():
-		if a.conn != nil {
-			_ = a.conn.Close() // nobody reads it
-		}
-		return false
-	}
 }
 
 // greet hands a connection over: at once, or when its header is read.
-func (l *proxyListener) greet(c net.Conn) {
+func (l *proxyListener) greet(to *accept.Listener, c net.Conn) {
 	peer, sender := l.sends(c)
 	switch {
 	case !sender && l.o.Only:
 		l.refuse(c, peer, gatehouse.Denied(RuleNotSender, gatehouse.Place{}, "only declared senders of PROXY headers may connect, and the peer is none"))
 		return
 	case !sender:
-		l.give(acceptedConn{conn: l.watched(c, peer)})
+		to.Give(l.watched(c, peer))
 		return
 	}
 	select {
@@ -180,18 +122,18 @@ func (l *proxyListener) greet(c net.Conn) {
 		l.refuse(c, peer, gatehouse.Denied(RuleBadHeader, gatehouse.Place{}, "%d connections wait for their PROXY header already", maxReading))
 		return
 	}
-	l.running.Go(func() {
+	to.Go(func() {
 		defer func() { <-l.reading }()
-		stop := context.AfterFunc(l.ctx, func() { _ = c.Close() }) // the listener is closed
+		stop := context.AfterFunc(to.Context(), func() { _ = c.Close() }) // the listener is closed
 		defer stop()
 		client, d := readProxyHeader(c, l.o)
 		if d.Verdict != gatehouse.Pass {
-			if l.ctx.Err() == nil {
+			if to.Context().Err() == nil {
 				l.refuse(c, peer, d)
 			}
 			return
 		}
-		l.give(acceptedConn{conn: named(c, client)})
+		to.Give(named(c, client))
 	})
 }
 

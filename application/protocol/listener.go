@@ -6,7 +6,8 @@ import (
 	"errors"
 	"io"
 	"net"
-	"sync"
+
+	"github.com/gatehousehq/gatehouse/accept"
 )
 
 // Listener wraps a listener of plain or TLS connections. Of the latter it makes the
@@ -14,80 +15,19 @@ import (
 // HTTP/2 as it is, since net/http speaks it on nothing else. current is asked for the
 // rung of each connection, so that a configuration may be changed.
 func Listener(inner net.Listener, current func() *Protocol) net.Listener {
-	ctx, cancel := context.WithCancel(context.Background())
-	return &listener{Listener: inner, current: current, ctx: ctx, cancel: cancel, ready: make(chan accepted)}
-}
-
-type listener struct {
-	net.Listener
-	current func() *Protocol
-	ctx     context.Context
-	cancel  context.CancelFunc
-	ready   chan accepted
-	begin   sync.Once
-	running sync.WaitGroup
-}
-
-type accepted struct {
-	conn net.Conn
-	err  error
-}
-
-// Accept gives the next connection that may be read. After the listener failed for
-// good every call gives that error.
-func (l *listener) Accept() (net.Conn, error) {
-	l.begin.Do(func() { l.running.Go(l.acceptAll) })
-	select {
-	case a := <-l.ready:
-		return a.conn, a.err
-	case <-l.ctx.Done():
-		return nil, net.ErrClosed
-	}
-}
-
-// Close stops accepting. Handshakes under way are ended.
-func (l *listener) Close() error {
-	l.cancel()
-	err := l.Listener.Close()
-	l.running.Wait()
-	return err
-}
-
-func (l *listener) acceptAll() {
-	for {
-		c, err := l.Listener.Accept()
-		if err != nil {
-			if !l.give(accepted{err: err}) {
-				return
-			}
-			continue // net/http waits before it asks again
-		}
-		l.running.Go(func() { l.greet(c) })
-	}
-}
-
-// give hands over a connection, or closes it with the listener.
-func (l *listener) give(a accepted) bool {
-	select {
-	case l.ready <- a:
-		return true
-	case <-l.ctx.Done():
-		if a.conn != nil {
-			_ = a.conn.Close() // nobody reads it
-		}
-		return false
-	}
+	return accept.New(inner, func(l *accept.Listener, c net.Conn) {
+		l.Go(func() { current().greet(l, c) })
+	})
 }
 
 // greet makes a connection's handshake.
-func (l *listener) greet(c net.Conn) {
-	p := l.current()
+func (p *Protocol) greet(l *accept.Listener, c net.Conn) {
 	secure, ok := c.(*tls.Conn)
 	if !ok {
-		l.give(accepted{conn: p.Conn(c, nil)})
+		l.Give(p.Conn(c, nil))
 		return
 	}
-	ctx, cancel := context.WithTimeout(l.ctx, p.o.Handshake)
+	ctx, cancel := context.WithTimeout(l.Context(), p.o.Handshake)
 	defer cancel()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		var plain tls.RecordHeaderError
@@ -95,17 +35,17 @@ func (l *listener) greet(c net.Conn) {
 			_, _ = io.WriteString(plain.Conn, "HTTP/1.0 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\nThis port speaks HTTPS; the request came as plain HTTP.\n")
 		}
 		_ = c.Close() // it may be closed already
-		if p.o.Failed != nil && l.ctx.Err() == nil {
+		if p.o.Failed != nil && l.Context().Err() == nil {
 			p.o.Failed(c, err)
 		}
 		return
 	}
 	state := secure.ConnectionState()
 	if state.NegotiatedProtocol == "h2" {
-		l.give(accepted{conn: secure})
+		l.Give(secure)
 		return
 	}
-	l.give(accepted{conn: p.Conn(secure, &state)})
+	l.Give(p.Conn(secure, &state))
 }
 
 // looksLikeHTTP reports whether a record's header is the beginning of a request.
