@@ -34,6 +34,20 @@ func (s *Shop) whyNot(r *http.Request, email string) string {
 	return "There is no account with this e-mail address."
 }
 
+// credentials answers who signs in by an object of e-mail and password: what
+// the API's two ways in, by session and by token, share.
+func (s *Shop) credentials(r *http.Request) (*user, error) {
+	var in struct{ Email, Password string }
+	if err := read(r, &in); err != nil {
+		return nil, err
+	}
+	u, err := s.check(r, in.Email, in.Password)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, &refusal{http.StatusUnauthorized, s.whyNot(r, in.Email)}
+	}
+	return u, err
+}
+
 func (s *Shop) login(w http.ResponseWriter, r *http.Request, v *visit) error {
 	form := signInForm{Next: r.FormValue("next"), Email: strings.TrimSpace(r.FormValue("email"))}
 	u, err := s.check(r, form.Email, r.FormValue("password"))

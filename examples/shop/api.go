@@ -1,7 +1,6 @@
 package shop
 
 import (
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -59,14 +58,7 @@ func read(r *http.Request, into any) error {
 }
 
 func (s *Shop) apiSignIn(w http.ResponseWriter, r *http.Request, v *visit) error {
-	var in struct{ Email, Password string }
-	if err := read(r, &in); err != nil {
-		return err
-	}
-	u, err := s.check(r, in.Email, in.Password)
-	if errors.Is(err, sql.ErrNoRows) {
-		return &refusal{http.StatusUnauthorized, s.whyNot(r, in.Email)}
-	}
+	u, err := s.credentials(r)
 	if err != nil {
 		return err
 	}

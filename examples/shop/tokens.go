@@ -108,14 +108,7 @@ type tokenClaims struct {
 
 // apiToken signs a program in, and gives it a token.
 func (s *Shop) apiToken(w http.ResponseWriter, r *http.Request, _ *visit) error {
-	var in struct{ Email, Password string }
-	if err := read(r, &in); err != nil {
-		return err
-	}
-	u, err := s.check(r, in.Email, in.Password)
-	if errors.Is(err, sql.ErrNoRows) {
-		return &refusal{http.StatusUnauthorized, s.whyNot(r, in.Email)}
-	}
+	u, err := s.credentials(r)
 	if err != nil {
 		return err
 	}
