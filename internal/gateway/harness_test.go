@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -25,6 +24,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/internal/testkit"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -91,7 +91,7 @@ type testGate struct {
 	done   chan struct{}
 	err    error // of Run, once done is closed
 	closed sync.Once
-	logs   *lockedBuffer
+	logs   *testkit.Output
 }
 
 // newGate runs a gate before backend until the test ends.
@@ -119,7 +119,7 @@ func newBackend(t testing.TB, h http.Handler) *httptest.Server {
 // gateTo runs a gate before the backend at upstream.
 func gateTo(t testing.TB, upstream string, changes ...change) *testGate {
 	t.Helper()
-	logs := new(lockedBuffer)
+	logs := new(testkit.Output)
 	o := Options{Config: config.Default(), Version: "test", Logger: slog.New(slog.NewTextHandler(logs, nil))}
 	o.Config.Upstream = upstream
 	o.Config.Network.Listen = []string{"127.0.0.1:0"}
@@ -148,7 +148,7 @@ func stateFolder(t testing.TB) string {
 	return dir
 }
 
-func start(t testing.TB, gate *Gate, logs *lockedBuffer) *testGate {
+func start(t testing.TB, gate *Gate, logs *testkit.Output) *testGate {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	g := &testGate{Gate: gate, t: t, stop: stop, done: make(chan struct{}), logs: logs}
@@ -351,24 +351,6 @@ func await[T any](t testing.TB, what string, c <-chan T) T {
 		t.Fatalf("not in time: %s", what)
 		panic("not reached")
 	}
-}
-
-// lockedBuffer is what a gate logs.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // rawBackend serves each connection with serve, which speaks for itself.

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -24,6 +23,7 @@ import (
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/internal/gateway"
+	"github.com/gatehousehq/gatehouse/internal/testkit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -40,7 +40,7 @@ type site struct {
 	address string
 	roots   *x509.CertPool
 	ahead   atomic.Int64 // of the real clock
-	logs    lockedBuffer
+	logs    testkit.Output
 }
 
 // startSite runs a gate before upstream until the test ends. more is YAML, beside
@@ -203,22 +203,4 @@ func readAll(t testing.TB, c *http.Client, r *http.Request) answered {
 		t.Fatalf("%s %s: reading the answer: %v", r.Method, r.URL.Path, err)
 	}
 	return answered{res, string(text)}
-}
-
-// lockedBuffer is what a gate logs.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -1,7 +1,6 @@
 package wire_test
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
@@ -22,6 +21,7 @@ import (
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/data/sqlgate/pgwire"
 	"github.com/gatehousehq/gatehouse/exchange"
+	"github.com/gatehousehq/gatehouse/internal/testkit"
 	"github.com/gatehousehq/gatehouse/internal/testkit/postgres"
 	"github.com/gatehousehq/gatehouse/secret"
 )
@@ -141,30 +141,13 @@ type running struct {
 	gate  *pgwire.Gate
 	judge *coreJudge
 	addr  string
-	log   *lockedBuffer
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
+	log   *testkit.Output
 }
 
 // startGate runs a gate before the server until the test ends.
 func startGate(t testing.TB, server *postgres.Server, change ...func(*pgwire.Options)) *running {
 	t.Helper()
-	r := &running{judge: new(coreJudge), log: new(lockedBuffer)}
+	r := &running{judge: new(coreJudge), log: new(testkit.Output)}
 	o := pgwire.Options{
 		Name: "shop", Judge: r.judge, Logger: slog.New(slog.NewTextHandler(r.log, nil)),
 		Clients: []pgwire.Client{{User: gateUser, Password: gatePassword, Upstream: pgwire.Upstream{

@@ -1,7 +1,6 @@
 package jwt_test
 
 import (
-	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -24,6 +23,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse/identity/source"
 	"github.com/gatehousehq/gatehouse/identity/source/jwt"
+	"github.com/gatehousehq/gatehouse/internal/testkit"
 )
 
 // lasting are claims that hold through every turn of the clock here.
@@ -136,14 +136,14 @@ func TestKeys_IssuerBreaksLater_KeysGoOnForADay(t *testing.T) {
 	ec := ecKey(t, elliptic.P256())
 	for name, answer := range broken {
 		t.Run(name, func(t *testing.T) {
-			p, now, said := newIDP(t, public("ec", ec)), &clock{at: noon}, &output{}
+			p, now, said := newIDP(t, public("ec", ec)), &clock{at: noon}, new(testkit.Output)
 			s := open(t, p, now.now, func(o *jwt.Options) { o.Logger = slog.New(slog.NewTextHandler(said, nil)) })
 			cached, fresh := sign(t, ec, header, lasting()), sign(t, ec, header, lasting(`{"sub":"bob"}`))
 			wantKnown(t, s.Find(t.Context(), with(cached)), "ann")
 			p.answerWith(answer)
 			now.turn(time.Hour)
 			wantKnown(t, s.Find(t.Context(), with(cached)), "ann")
-			waitFor(t, "a second fetch that is told", func() bool { return p.asked.Load() == 2 && said.count("level=WARN") == 1 })
+			waitFor(t, "a second fetch that is told", func() bool { return p.asked.Load() == 2 && strings.Count(said.String(), "level=WARN") == 1 })
 			now.turn(22*time.Hour + 59*time.Minute)
 			wantKnown(t, s.Find(t.Context(), with(cached)), "ann")
 			wantKnown(t, s.Find(t.Context(), with(fresh)), "bob")
@@ -154,7 +154,9 @@ func TestKeys_IssuerBreaksLater_KeysGoOnForADay(t *testing.T) {
 			p.publish(public("ec", ec))
 			now.turn(10 * time.Second)
 			wantKnown(t, s.Find(t.Context(), with(cached)), "ann")
-			waitFor(t, "what is told", func() bool { return said.count("level=WARN") == 1 && said.count("level=INFO") == 1 })
+			waitFor(t, "what is told", func() bool {
+				return strings.Count(said.String(), "level=WARN") == 1 && strings.Count(said.String(), "level=INFO") == 1
+			})
 		})
 	}
 }
@@ -340,24 +342,6 @@ func TestKeys_SetOfManyKinds_UsableOnesCount(t *testing.T) {
 		t.Run(kid, func(t *testing.T) { wantInvalid(t, s.Find(t.Context(), with(token)), jwt.RuleKey) })
 	}
 	wantInvalid(t, s.Find(t.Context(), with(sign(t, []byte("a shared secret of 32 bytes length"), `{"alg":"HS256","kid":"shared"}`, claims()))), jwt.RuleAlgorithm)
-}
-
-// output collects what is logged.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) count(what string) int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return strings.Count(o.text.String(), what)
 }
 
 func waitFor(t *testing.T, what string, there func() bool) {
