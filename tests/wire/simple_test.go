@@ -132,7 +132,9 @@ func parameter(name, value string) func(*pgconn.Config) {
 	return func(c *pgconn.Config) { c.RuntimeParams = map[string]string{name: value} }
 }
 
-// waitRunning waits until the server runs a statement that has this comment.
+// waitRunning waits until the server sleeps in a statement that has this comment:
+// while it only parses or plans one it is active too, and a cancellation then is
+// another sequence of messages.
 func (d *dialog) waitRunning(comment string) {
 	d.t.Helper()
 	waitRunning(d.t, d.to.server, "/* "+comment+" */")
@@ -147,7 +149,7 @@ func waitRunning(t *testing.T, d *database, part string) {
 		t.Fatal(err)
 	}
 	defer c.Close(ctx)
-	const sql = "select 1 from pg_stat_activity where state = 'active' and strpos(query, $1) > 0 and pid <> pg_backend_pid()"
+	const sql = "select 1 from pg_stat_activity where wait_event = 'PgSleep' and strpos(query, $1) > 0 and pid <> pg_backend_pid()"
 	for {
 		switch r := c.ExecParams(ctx, sql, [][]byte{[]byte(part)}, nil, nil, nil).Read(); {
 		case r.Err != nil:
