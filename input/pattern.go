@@ -26,6 +26,7 @@ type Pattern struct {
 // A piece is one segment: a literal, or a wildcard between two.
 type piece struct {
 	wild          bool
+	name          string // the wildcard's
 	before, after string
 }
 
@@ -89,7 +90,7 @@ func parsePiece(part string) (piece, error) {
 	if !identifierName(name) {
 		return piece{}, fmt.Errorf("%q: a wildcard's name is letters, digits and _ (and ... or $ only at the end of the path)", part)
 	}
-	return piece{wild: true, before: unescape(before, false), after: unescape(after, false)}, nil
+	return piece{wild: true, name: name, before: unescape(before, false), after: unescape(after, false)}, nil
 }
 
 func identifierName(s string) bool {
@@ -144,6 +145,36 @@ func (p Pattern) Match(escapedPath string) bool {
 		}
 		rest = after
 	}
+}
+
+// Wildcards are the names of the pattern's wildcards of one segment, in their
+// order.
+func (p Pattern) Wildcards() (names []string) {
+	for _, s := range p.segments {
+		if s.wild {
+			names = append(names, s.name)
+		}
+	}
+	return names
+}
+
+// Value is what stands in the path for a wildcard of one segment, decoded, without
+// the text around it. ok is false where the path does not match, or the pattern has
+// no such wildcard.
+func (p Pattern) Value(name, escapedPath string) (value string, ok bool) {
+	if !p.Match(escapedPath) {
+		return "", false
+	}
+	rest := escapedPath[1:]
+	for _, s := range p.segments {
+		raw, after, _ := strings.Cut(rest, "/")
+		if s.wild && s.name == name {
+			segment := unescape(raw, false)
+			return segment[len(s.before) : len(segment)-len(s.after)], true
+		}
+		rest = after
+	}
+	return "", false
 }
 
 func (s piece) match(segment string) bool {
