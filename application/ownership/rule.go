@@ -59,6 +59,8 @@ type Owner struct {
 	Field []string
 	// Header is a field of the answer's head.
 	Header string
+	// Shared are paths as Field: who is named there may have the thing too.
+	Shared []string
 	// Selector finds elements of the answer's HTML, and Attribute which attribute of
 	// them names the owner; their text where it is empty.
 	Selector, Attribute string

@@ -1,0 +1,187 @@
+package ownership
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership/answer"
+)
+
+// Waits reports whether the answer decides: nothing of it may leave before After.
+func (c *Case) Waits() bool { return c != nil && len(c.open) > 0 }
+
+// Written are the columns, such as "orders.user_id", whose rows the SQL gate must
+// ask for before the request changes any of them.
+func (c *Case) Written() (columns []string) {
+	if c == nil {
+		return nil
+	}
+	for i := range c.open {
+		if c.open[i].written {
+			columns = append(columns, c.open[i].rule.Owner.Column)
+		}
+	}
+	return columns
+}
+
+// After decides about an answer. Where it passes and body is not nil, body is what
+// leaves in the place of the answer's: others' things were cut out of it, cut many.
+func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Decision, body []byte, cut int) {
+	switch {
+	case a.Status == http.StatusNoContent, a.Status == http.StatusNotModified && len(a.Body) == 0, a.Status >= 300 && a.Status < 400:
+		return gatehouse.Passed(), nil, 0 // it shows nothing of the thing
+	case a.Status == http.StatusNotFound, a.Status == http.StatusGone, a.Status == http.StatusForbidden && !c.q.change():
+		// The same document as for what is another's.
+		return gatehouse.Denied(RuleGone, gatehouse.Place{}, "the backend has no such thing for the caller").WithStatus(http.StatusNotFound), nil, 0
+	case a.Status >= 400:
+		return gatehouse.Passed(), nil, 0
+	}
+	for i := range c.open {
+		one := &c.open[i]
+		switch {
+		case one.written:
+			continue
+		case one.rule.Items != "":
+			var n int
+			if d, body, n = c.collection(one, a, body); d.Verdict != gatehouse.Pass {
+				return d, nil, 0
+			}
+			cut += n
+			continue
+		}
+		said := c.told(ctx, one, a)
+		for _, id := range one.ids {
+			if said.standing != standsUnknown || one.odd {
+				break
+			}
+			said = said.or(c.proven(ctx, p, one, id))
+		}
+		if d := said.decision(); d.Verdict != gatehouse.Pass {
+			return d, nil, 0
+		}
+	}
+	return gatehouse.Passed(), body, cut
+}
+
+// RuleGone stands in a decision about an answer that shows no thing: it is told in
+// the gate's own words, as one about another's would be, and is no refusal.
+const RuleGone = "not-found"
+
+// told asks what the answer tells: its body or head, and the rows it was made from.
+func (c *Case) told(ctx context.Context, a *asked, of *Answer) finding {
+	r := a.rule
+	said := finding{}
+	if r.tells() {
+		said = c.read(r, of)
+		if said.standing != standsUnknown {
+			return said
+		}
+	}
+	if r.Owner.Column == "" {
+		return said
+	}
+	if of.Rows == nil {
+		return said.or(unknown("nobody knows exactly which rows the answer was made from"))
+	}
+	owners, known := of.Rows.Owners(ctx, r.Owner.Column, r.Owner.Key)
+	switch {
+	case !known || len(owners) == 0:
+		return said.or(unknown("the rows that the answer was made from do not tell"))
+	case !named(&c.q.Principal, r.Owner.As):
+		return said.or(unknown("the principal's name in the database is not known"))
+	}
+	for _, o := range owners {
+		if !called(&c.q.Principal, r.Owner.As, o) {
+			return said.or(others("a row that the answer was made from has another's " + r.Owner.Column))
+		}
+	}
+	return said.or(own("every row that the answer was made from is the principal's"))
+}
+
+// read asks the answer's body or head.
+func (c *Case) read(r *rule, of *Answer) finding {
+	var owners answer.Owners
+	var err error
+	switch {
+	case r.Owner.Header != "":
+		owners, err = r.plan.ReadHeader(of.Header)
+	case !of.Whole:
+		return unknown("the answer is longer than what is held to be judged")
+	case r.Owner.Selector == "" && !isJSON(of.Header), r.Owner.Selector != "" && !isHTML(of.Header):
+		return unknown("the answer is of another type than the rule reads")
+	default:
+		owners, err = r.plan.Read(of.Body)
+	}
+	if err != nil {
+		return unknown("the answer could not be read: " + err.Error())
+	}
+	return c.judge(r, &owners)
+}
+
+// judge compares the owners that an answer names with the principal's names.
+func (c *Case) judge(r *rule, o *answer.Owners) finding {
+	p := &c.q.Principal
+	switch {
+	case !o.Complete:
+		return unknown("the answer does not tell whose it is")
+	case len(r.Tenant) > 0 && p.Tenant == "":
+		return unknown("the principal's tenant is not known")
+	case slices.ContainsFunc(o.Tenant, func(t string) bool { return t != p.Tenant }):
+		return finding{standsOtherTenant, "the answer is another tenant's"}
+	case len(o.Owner) == 0:
+		return own("the answer is the principal's tenant's")
+	case !named(p, r.Owner.As):
+		return unknown("the principal has no known name to compare with the answer's owner")
+	}
+	for _, name := range o.Owner {
+		if !called(p, r.Owner.As, name) {
+			if slices.ContainsFunc(o.Shared, func(s string) bool { return called(p, r.Owner.As, s) }) {
+				return own("the answer says that it is shared with the principal")
+			}
+			return others("the answer says that it is another's")
+		}
+	}
+	return own("the answer says that it is the principal's")
+}
+
+// collection judges a list item by item. body is what an earlier rule made of it.
+func (c *Case) collection(a *asked, of *Answer, body []byte) (gatehouse.Decision, []byte, int) {
+	r := a.rule
+	if !of.Whole || !isJSON(of.Header) {
+		return unknown("the list is too long to be judged, or no JSON").decision(), nil, 0
+	}
+	text := of.Body
+	if body != nil {
+		text = body
+	}
+	out, cut, _, err := r.plan.Cut(make([]byte, 0, len(text)), text, func(o answer.Owners) bool {
+		return c.judge(r, &o).standing == standsOwn
+	})
+	switch {
+	case err != nil:
+		return unknown("the list could not be read: " + err.Error()).decision(), nil, 0
+	case cut == 0:
+		return gatehouse.Passed(), body, 0
+	case r.Whole:
+		return gatehouse.Denied(RuleMixed, gatehouse.Place{}, "%d of the list's items are not the principal's", cut).WithStatus(http.StatusNotFound), nil, 0
+	}
+	return gatehouse.Passed(), out, cut
+}
+
+func isJSON(h http.Header) bool {
+	kind, _, _ := strings.Cut(strings.ToLower(h.Get("Content-Type")), ";")
+	kind = strings.TrimSpace(kind)
+	return kind == "application/json" || strings.HasSuffix(kind, "+json") || kind == "text/json"
+}
+
+func isHTML(h http.Header) bool {
+	kind := strings.ToLower(h.Get("Content-Type"))
+	return strings.HasPrefix(kind, "text/html") || strings.HasPrefix(kind, "application/xhtml+xml")
+}
+
+// empty reports whether a body has nothing but white space.
+func empty(body []byte) bool { return len(bytes.TrimSpace(body)) == 0 }

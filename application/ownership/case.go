@@ -1,0 +1,236 @@
+package ownership
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+)
+
+// A Case is one request under the rules that match it.
+type Case struct {
+	o *Ownership
+	q Request
+	// open are the rules that are not satisfied yet.
+	open []asked
+	// Admin is set where an administrator may have the thing although it may be
+	// another's: it is told as an event.
+	Admin bool
+}
+
+// asked is one rule with what the request names by it.
+type asked struct {
+	rule *rule
+	ids  []string
+	// odd: only some servers take the path for the rule's.
+	odd bool
+	// written leaves the rule to the SQL gate.
+	written bool
+}
+
+// Begin finds the rules for a request. It is nil where none is, and the decision
+// denies where the request can't be judged at all.
+func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
+	var c *Case
+	for _, r := range o.rules {
+		exact := r.pattern.Match(q.Path)
+		if !exact && !r.oddly(q.Path) {
+			continue
+		}
+		if !r.names(q.Method) && !slices.ContainsFunc(q.Overrides, r.names) {
+			continue
+		}
+		if r.Public.Given() {
+			if exact {
+				break // it stands before what follows
+			}
+			continue
+		}
+		ids, whole := r.identifiers(&q)
+		switch {
+		case !whole:
+			return nil, gatehouse.Denied(RuleUnknown, gatehouse.Place{}, "not all that the request names could be read").WithStatus(http.StatusNotFound)
+		case len(ids) == 0 && len(r.ids) > 0 && exact && r.ids[0].kind != "path":
+			continue // it names no thing of this kind
+		}
+		if c == nil {
+			c = &Case{o: o, q: q}
+		}
+		c.open = append(c.open, asked{rule: r, ids: ids, odd: !exact})
+	}
+	if c == nil {
+		o.coverage.note(&q)
+	}
+	return c, gatehouse.Passed()
+}
+
+// Before decides before the backend is asked: about changes finally, about reads
+// where no answer could tell.
+func (c *Case) Before(ctx context.Context, p Prober) gatehouse.Decision {
+	if !c.q.Principal.Known() {
+		return gatehouse.Denied(RuleSignIn, gatehouse.Place{}, "nobody is signed in, so that the thing is not theirs").WithStatus(http.StatusUnauthorized)
+	}
+	change := c.q.change()
+	still := c.open[:0]
+	for _, a := range c.open {
+		d := c.before(ctx, p, &a, change)
+		switch {
+		case d.Verdict != gatehouse.Pass:
+			return d
+		case d.Rule == ruleLater:
+			still = append(still, a)
+		}
+	}
+	c.open = still
+	return gatehouse.Passed()
+}
+
+// ruleLater stands in a decision that passes for now: the answer decides.
+const ruleLater = "later"
+
+func later() gatehouse.Decision { return gatehouse.Decision{Verdict: gatehouse.Pass, Rule: ruleLater} }
+
+func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gatehouse.Decision {
+	if ok, d := c.administers(a.rule); ok {
+		c.Admin = true
+		return d
+	}
+	r := a.rule
+	fromAnswer := !change && c.q.Method != http.MethodHead && (r.tells() || r.Owner.Column != "")
+	switch {
+	case fromAnswer:
+		return later()
+	case a.odd:
+		return gatehouse.Denied(RuleSpelling, gatehouse.Place{}, "the path is another spelling of %s, whose identifier servers read in different ways", r.Path).WithStatus(http.StatusNotFound)
+	case r.Owner.AtWrite && change:
+		a.written = true
+		return later()
+	case len(a.ids) == 0: // a collection's change, such as a new thing
+		return gatehouse.Passed()
+	}
+	for _, id := range a.ids {
+		if d := c.proven(ctx, p, a, id).decision(); d.Verdict != gatehouse.Pass {
+			return d
+		}
+	}
+	return gatehouse.Passed()
+}
+
+// administers reports whether the principal may have everybody's things by a rule,
+// and the decision on it.
+func (c *Case) administers(r *rule) (bool, gatehouse.Decision) {
+	p, a := &c.q.Principal, &r.Admins
+	if !slices.ContainsFunc(p.Roles, func(role string) bool { return slices.Contains(a.Roles, role) }) {
+		return false, gatehouse.Decision{}
+	}
+	switch {
+	case a.SecondFactor && !p.SecondFactor:
+		return true, gatehouse.Denied(RuleStepUp, gatehouse.Place{}, "others' things take a sign-in of two factors").WithStatus(http.StatusUnauthorized)
+	case a.MaxAge > 0 && (p.SignedIn.IsZero() || c.o.now().Sub(p.SignedIn) > a.MaxAge):
+		return true, gatehouse.Denied(RuleStepUp, gatehouse.Place{}, "others' things take a sign-in within the last %s", a.MaxAge).WithStatus(http.StatusUnauthorized)
+	}
+	return true, gatehouse.Passed()
+}
+
+// proven asks the proofs that need no answer, in order: the identifier itself, a
+// probe, the ledger.
+func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string) finding {
+	r := a.rule
+	if r.Owner.Self {
+		if called(&c.q.Principal, r.Owner.As, id) {
+			return own("the identifier is the principal's own")
+		}
+		return others("the identifier is not the principal's own")
+	}
+	said := unknown("the rule has no proof for this method")
+	if path, ok := a.probePath(&c.q, id); ok {
+		if said = c.probed(ctx, p, path); said.standing != standsUnknown {
+			return said
+		}
+	}
+	if r.Owner.Ledger {
+		return said.or(c.looked(ctx, r, id))
+	}
+	return said
+}
+
+// looked asks the ledger.
+func (c *Case) looked(ctx context.Context, r *rule, id string) finding {
+	s, err := c.o.ledger.Look(ctx, r.Thing, id, keyOf(&c.q.Principal))
+	switch {
+	case err != nil:
+		return unknown("the ledger could not be read")
+	case s == ledger.Own:
+		return own("the ledger has it as the principal's")
+	case s == ledger.Lent:
+		return own("it was shared with the principal")
+	case s == ledger.Others:
+		return others("the ledger has it as another's")
+	}
+	return unknown("the ledger has nobody for it")
+}
+
+// probePath is where a thing is shown; ok is false where nothing shows it.
+func (a *asked) probePath(q *Request, id string) (path string, ok bool) {
+	r := a.rule
+	if len(r.probe) == 0 {
+		if !r.tells() || r.Items != "" || len(r.ids) != 1 || r.ids[0].kind != "path" || !r.names(http.MethodGet) {
+			return "", false
+		}
+		return q.Path, true
+	}
+	var b strings.Builder
+	for i, part := range r.probe {
+		if i%2 == 0 {
+			b.WriteString(part)
+			continue
+		}
+		v, fromPath := r.pattern.Value(part, q.Path)
+		if !fromPath || slices.Contains(r.ids, place{"path", part}) {
+			v = id
+		}
+		if v == "" || v == "." || v == ".." {
+			return "", false
+		}
+		b.WriteString(url.PathEscape(v))
+	}
+	return b.String(), true
+}
+
+// probed asks the backend for the thing, and judges the answer by the rules for
+// its path.
+func (c *Case) probed(ctx context.Context, p Prober, path string) finding {
+	if p == nil {
+		return unknown("nothing can be probed")
+	}
+	probe, d := c.o.Begin(Request{Method: http.MethodGet, Path: path, Header: c.q.Header, Principal: c.q.Principal})
+	if probe == nil || d.Verdict != gatehouse.Pass {
+		return unknown("no rule says whose the probe's answer is")
+	}
+	told := probe.open[:0]
+	for _, a := range probe.open {
+		if a.rule.tells() || a.rule.Owner.Column != "" {
+			told = append(told, a)
+		}
+	}
+	if probe.open = told; len(told) == 0 {
+		return unknown("the probe's answer does not tell the owner")
+	}
+	answer, err := p.Probe(ctx, path)
+	if err != nil {
+		return unknown("the probe was not answered")
+	}
+	if answer.Status != http.StatusOK {
+		return unknown("the probe found nothing to judge")
+	}
+	for i := range probe.open {
+		if f := probe.told(ctx, &probe.open[i], answer); f.standing != standsOwn {
+			return f
+		}
+	}
+	return own("the probe's answer is the principal's")
+}

@@ -1,0 +1,90 @@
+package ownership
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/input"
+)
+
+// maxIDs bounds the things that one request may name by one rule.
+const maxIDs = 256
+
+// identifiers are what a request names by a rule. whole is false where more may be
+// named than could be read.
+func (r *rule) identifiers(q *Request) (ids []string, whole bool) {
+	whole = true
+	add := func(v string) {
+		switch {
+		case len(ids) >= maxIDs:
+			whole = false
+		case !slices.Contains(ids, v):
+			ids = append(ids, v)
+		}
+	}
+	for _, p := range r.ids {
+		switch p.kind {
+		case "path":
+			if v, ok := r.pattern.Value(p.name, q.Path); ok {
+				add(v)
+			}
+		case "header":
+			for _, v := range q.Header[p.name] {
+				add(strings.TrimSpace(v))
+			}
+		default:
+			whole = p.among(q, add) && whole
+		}
+	}
+	return ids, whole
+}
+
+// among looks for the identifier in the request's inputs.
+func (p place) among(q *Request, add func(string)) (whole bool) {
+	if q.Inputs == nil {
+		return false
+	}
+	want := plainName(p.name)
+	take := func(all []input.Input, kinds ...gatehouse.PlaceKind) {
+		for _, i := range all {
+			if slices.Contains(kinds, i.Place.Kind) && plainName(i.Place.Name) == want {
+				add(i.Value)
+			}
+		}
+	}
+	switch p.kind {
+	case "cookie":
+		take(q.Inputs.Cookies(), gatehouse.Cookie)
+		return true
+	case "graphql":
+		for _, i := range q.Inputs.GraphQL() {
+			if i.Place.Name == p.name {
+				add(i.Value)
+			}
+		}
+	default:
+		take(q.Inputs.Query(), gatehouse.Query)
+		take(q.Inputs.Body(), gatehouse.Form, gatehouse.Multipart, gatehouse.JSON)
+	}
+	return !q.Unread && q.Inputs.Err() == nil
+}
+
+// plainName is a field's name as frameworks take it: "Order[ID]", "order.id" and
+// "order[][id]" are one.
+func plainName(s string) string {
+	if !strings.ContainsAny(s, "[]ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
+		return s
+	}
+	var b strings.Builder
+	for part := range strings.FieldsFuncSeq(s, func(c rune) bool { return c == '[' || c == ']' || c == '.' }) {
+		if strings.Trim(part, "0123456789") == "" {
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(strings.ToLower(part))
+	}
+	return b.String()
+}

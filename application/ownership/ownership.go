@@ -1,0 +1,166 @@
+package ownership
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+	"github.com/gatehousehq/gatehouse/input"
+)
+
+// Rung is the layer's name on the ladder.
+const Rung = "application/ownership"
+
+// The rules that a decision names.
+const (
+	// RuleOther: the thing is another's.
+	RuleOther = "another's"
+	// RuleUnknown: nobody can tell whose the thing is.
+	RuleUnknown = "owner-unknown"
+	// RuleTenant: the thing is another customer's.
+	RuleTenant = "another-tenant"
+	// RuleSignIn: nobody is signed in; the client is told 401.
+	RuleSignIn = "sign-in"
+	// RuleStepUp: an administrator's sign-in is too weak or too old for others'
+	// things; the client is told 401.
+	RuleStepUp = "step-up"
+	// RuleSpelling: a path that only some servers take for the rule's.
+	RuleSpelling = "spelling"
+	// RuleMixed: a list has things of others, and is not one that is cut.
+	RuleMixed = "mixed-list"
+)
+
+// DefaultLimit is how much of an answer is held to be judged, in bytes.
+const DefaultLimit = 1 << 20
+
+// Options configure Ownership. The zero value has no rule, and asks nothing.
+type Options struct {
+	Rules []Rule
+	// Ledger keeps who was given what. Required where a rule has Owner.Ledger.
+	Ledger *ledger.Ledger
+	// Limit is how much of an answer is held. Zero means [DefaultLimit]. The owner
+	// of what a larger one shows is told by ledger or probe, or by nobody.
+	Limit int64
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Ownership is the rung. Make it with [New]. It may be used concurrently.
+type Ownership struct {
+	rules    []*rule
+	ledger   *ledger.Ledger
+	limit    int64
+	now      func() time.Time
+	coverage coverage
+}
+
+// New checks the options. Its errors name the option.
+func New(o Options) (*Ownership, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Limit == 0 {
+		o.Limit = DefaultLimit
+	}
+	if o.Limit < 0 {
+		return nil, fmt.Errorf("ownership: Options.Limit is %d: want a positive one", o.Limit)
+	}
+	made := &Ownership{ledger: o.Ledger, limit: o.Limit, now: o.Now}
+	var errs []error
+	for i, r := range o.Rules {
+		one, err := newRule(r)
+		if err == nil {
+			err = made.fits(one)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("ownership: Options.Rules[%d] (%s): %w", i, r.Path, err))
+			continue
+		}
+		made.rules = append(made.rules, one)
+	}
+	return made, errors.Join(errs...)
+}
+
+// fits checks a rule beside those before it.
+func (o *Ownership) fits(r *rule) error {
+	if r.Owner.Ledger && o.ledger == nil {
+		return errors.New("owner.ledger: Options.Ledger is missing")
+	}
+	for _, before := range o.rules {
+		if err := before.contradicts(r); err != nil {
+			return err
+		}
+		if before.Public.Given() && before.Path == r.Path && len(before.Methods) == 0 {
+			return fmt.Errorf("never decides, as the public rule of %s stands before it: put it first", before.Path)
+		}
+	}
+	return nil
+}
+
+// Limit is how much of an answer is held to be judged, in bytes.
+func (o *Ownership) Limit() int64 { return o.limit }
+
+// A Request is what is asked for, and by whom.
+type Request struct {
+	Method string
+	// Path is as it came, escaped ([net/url.URL.EscapedPath]).
+	Path string
+	// Route is the template of package input, for Uncovered.
+	Route  string
+	Header http.Header
+	// Overrides are further methods that the request names. One that is unsafe
+	// makes the request a change.
+	Overrides []string
+	// Inputs are the request's; nil where they were not read.
+	Inputs *input.Inputs
+	// Unread is set where the request brings more than Inputs.
+	Unread    bool
+	Principal gatehouse.Principal
+}
+
+// An Answer is the backend's.
+type Answer struct {
+	Status int
+	Header http.Header
+	// Body is its decoded body; Whole says that this is all of it.
+	Body  []byte
+	Whole bool
+	// Rows says whose the rows are that it was made from; nil where nobody knows.
+	Rows Rows
+}
+
+// Rows are those that the database gave for one exchange, known exactly.
+type Rows interface {
+	// Owners gives the different values of a column such as "orders.user_id" over
+	// all rows of its table, those looked up by key ("" for none) included. known is
+	// false where any may be missing.
+	Owners(ctx context.Context, column, key string) (owners []string, known bool)
+}
+
+// A Prober asks the backend for a thing with the caller's own credentials, as an
+// exchange of its own that is nobody's act.
+type Prober interface {
+	// Probe sends a GET of an escaped path, with a query or without.
+	Probe(ctx context.Context, path string) (*Answer, error)
+}
+
+// safe reports whether a method only reads (RFC 9110, section 9.2.1).
+func safe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
+}
+
+func (q *Request) change() bool {
+	if !safe(q.Method) {
+		return true
+	}
+	for _, m := range q.Overrides {
+		if !safe(m) {
+			return true
+		}
+	}
+	return false
+}
