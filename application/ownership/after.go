@@ -1,7 +1,6 @@
 package ownership
 
 import (
-	"bytes"
 	"context"
 	"net/http"
 	"slices"
@@ -182,6 +181,3 @@ func isHTML(h http.Header) bool {
 	kind := strings.ToLower(h.Get("Content-Type"))
 	return strings.HasPrefix(kind, "text/html") || strings.HasPrefix(kind, "application/xhtml+xml")
 }
-
-// empty reports whether a body has nothing but white space.
-func empty(body []byte) bool { return len(bytes.TrimSpace(body)) == 0 }

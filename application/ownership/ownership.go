@@ -111,6 +111,7 @@ type Request struct {
 	Path string
 	// Route is the template of package input, for Uncovered.
 	Route  string
+	Host   string
 	Header http.Header
 	// Overrides are further methods that the request names. One that is unsafe
 	// makes the request a change.

@@ -110,6 +110,7 @@ type Admins struct {
 type rule struct {
 	Rule
 	pattern input.Pattern
+	loose   input.Pattern // for other spellings
 	ids     []place
 	plan    *answer.Plan // nil: the answer's body tells nothing
 	probe   []string     // Owner.Probe, cut at its wildcards: text, name, text, name, …
@@ -140,6 +141,9 @@ func newRule(r Rule) (*rule, error) {
 		return nil, err
 	}
 	made := &rule{Rule: r, pattern: pattern}
+	if made.loose, err = loosePattern(r.Path); err != nil {
+		return nil, err
+	}
 	if err := made.checkOwner(); err != nil {
 		return nil, err
 	}
@@ -152,9 +156,10 @@ func newRule(r Rule) (*rule, error) {
 	if made.Thing == "" {
 		made.Thing = thingOf(r.Path)
 	}
-	if o := r.Owner; len(o.Field)+len(r.Tenant) > 0 || o.Selector != "" {
+	if o := r.Owner; len(o.Field)+len(r.Tenant) > 0 || o.Selector != "" || o.Header != "" {
 		made.plan, err = answer.New(answer.Options{
-			Owner: o.Field, Tenant: r.Tenant, Items: r.Items, Counts: r.Counts, Selector: o.Selector, Attribute: o.Attribute,
+			Owner: o.Field, Tenant: r.Tenant, Shared: o.Shared, Items: r.Items, Counts: r.Counts,
+			Header: o.Header, Selector: o.Selector, Attribute: o.Attribute,
 		})
 		if err != nil {
 			return nil, err
@@ -302,7 +307,7 @@ func (r *rule) names(method string) bool {
 }
 
 // tells reports whether an answer's body or head tells the owner.
-func (r *rule) tells() bool { return r.plan != nil || r.Owner.Header != "" }
+func (r *rule) tells() bool { return r.plan != nil }
 
 // contradicts says why two rules can't both stand, or nil.
 func (r *rule) contradicts(other *rule) error {

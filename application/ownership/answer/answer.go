@@ -15,6 +15,8 @@ type Options struct {
 	Owner []string
 	// Tenant likewise: whose customer.
 	Tenant []string
+	// Shared likewise: who may have it besides. It need not be there.
+	Shared []string
 	// All demands every path of Owner and Tenant.
 	All bool
 	// Items is the list whose elements are judged one by one, and cut out
@@ -40,6 +42,7 @@ type Options struct {
 type Plan struct {
 	root            node
 	owners, tenants uint64
+	shared          uint64
 	all, items      bool
 	// list is Items, in its words.
 	list string
@@ -63,6 +66,8 @@ func New(o Options) (*Plan, error) {
 		return nil, errors.New("answer: nothing says where the owner stands: give Owner, Tenant, Header or Selector")
 	case given > 1:
 		return nil, errors.New("answer: the owner stands in JSON (Owner, Tenant), in a Header or in HTML (Selector): give one of them")
+	case o.Shared != nil && len(o.Owner) == 0:
+		return nil, errors.New("answer: Shared stands beside Owner: give both")
 	case o.Header+o.Selector != "" && (o.Items != "" || o.Counts != nil || o.All):
 		return nil, errors.New("answer: Items, Counts and All belong to JSON: give Owner or Tenant")
 	case o.Attribute != "" && o.Selector == "":
@@ -81,7 +86,7 @@ func New(o Options) (*Plan, error) {
 }
 
 func (p *Plan) setPaths(o Options) error {
-	if len(o.Owner)+len(o.Tenant)+len(o.Counts) > maxPaths {
+	if len(o.Owner)+len(o.Tenant)+len(o.Shared)+len(o.Counts) > maxPaths {
 		return fmt.Errorf("answer: more than %d paths", maxPaths)
 	}
 	thing := &p.root
@@ -103,13 +108,17 @@ func (p *Plan) setPaths(o Options) error {
 		name  string
 		paths []string
 		marks *uint64
-	}{{"Owner", o.Owner, &p.owners}, {"Tenant", o.Tenant, &p.tenants}} {
+	}{{"Owner", o.Owner, &p.owners}, {"Tenant", o.Tenant, &p.tenants}, {"Shared", o.Shared, &p.shared}} {
 		for _, path := range list.paths {
 			steps, err := parsePath(path)
 			if err != nil {
 				return fmt.Errorf("answer: %s %q: %w", list.name, path, err)
 			}
-			n := thing.reach(steps, mark)
+			asked := mark
+			if list.marks == &p.shared {
+				asked = 0
+			}
+			n := thing.reach(steps, asked)
 			if n.leaf&*list.marks != 0 {
 				return fmt.Errorf("answer: %s %q stands there twice", list.name, path)
 			}
@@ -152,6 +161,8 @@ const maxOwners = 64
 type Owners struct {
 	// Owner and Tenant are different texts, in the order of the answer.
 	Owner, Tenant []string
+	// Shared are who may have the thing besides.
+	Shared []string
 	// Complete says that each thing named what the plan asks for, and that it
 	// is all here. Where it is false the owner is not known, whatever the
 	// lists hold; so it is in the zero value.

@@ -23,7 +23,7 @@ type list struct {
 // fresh forgets what was found in the item before.
 func (r *reader) fresh() {
 	if r.own != nil {
-		r.owner, r.tenant, r.missing, r.over = r.owner[:0], r.tenant[:0], false, false
+		r.owner, r.tenant, r.shared, r.missing, r.over = r.owner[:0], r.tenant[:0], r.shared[:0], false, false
 	}
 }
 

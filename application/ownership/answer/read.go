@@ -14,8 +14,8 @@ type reader struct {
 	plan *Plan
 	// marks are the paths found so far in this thing, or in this element of an
 	// array in it.
-	marks         uint64
-	owner, tenant []string
+	marks                 uint64
+	owner, tenant, shared []string
 	// missing: some element of an array said no owner. over: too many owners.
 	missing, over bool
 
@@ -56,7 +56,7 @@ func (r *reader) owners() Owners {
 	if !r.plan.items || r.own != nil {
 		whole = whole && r.plan.found(r.marks, r.plan.owners|r.plan.tenants)
 	}
-	return Owners{Owner: r.owner, Tenant: r.tenant, Overflow: r.over, Complete: whole}
+	return Owners{Owner: r.owner, Tenant: r.tenant, Shared: r.shared, Overflow: r.over, Complete: whole}
 }
 
 // found reports whether these marks are enough, where those are asked for.
@@ -304,6 +304,9 @@ func (r *reader) add(n *node, text []byte) *Error {
 	}
 	if n.leaf&r.plan.tenants != 0 {
 		r.tenant = r.with(r.tenant, text)
+	}
+	if n.leaf&r.plan.shared != 0 {
+		r.shared = r.with(r.shared, text)
 	}
 	return nil
 }

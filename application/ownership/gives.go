@@ -1,0 +1,168 @@
+package ownership
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+	"github.com/gatehousehq/gatehouse/input"
+)
+
+// Gives reports whether an answer to the request may give things to who asked, so
+// that Given wants to see it.
+func (o *Ownership) Gives(q *Request) bool {
+	return o.ledger != nil && q.Principal.Known() && slices.ContainsFunc(o.rules, func(r *rule) bool { return r.giving(q) != nil })
+}
+
+func (r *rule) giving(q *Request) *giving {
+	for i := range r.gives {
+		g := &r.gives[i]
+		if g.pattern.Match(q.Path) && (len(g.methods) == 0 || slices.Contains(g.methods, q.Method)) {
+			return g
+		}
+	}
+	return nil
+}
+
+// maxGiven bounds the things that one answer gives.
+const maxGiven = 1000
+
+// Given takes down the things that an answer, which passed, gave to who asked. What
+// the client itself named in the request is not given to it by being repeated.
+func (o *Ownership) Given(ctx context.Context, q *Request, a *Answer) error {
+	if o.ledger == nil || !q.Principal.Known() || a.Status < 200 || a.Status >= 400 {
+		return nil
+	}
+	var errs []error
+	for _, r := range o.rules {
+		g := r.giving(q)
+		if g == nil {
+			continue
+		}
+		ids, how := g.given(r, q, a)
+		for _, id := range ids[:min(len(ids), maxGiven)] {
+			if q.names(r, id) || g.plan == nil && how == ledger.Listed && o.anothers(ctx, q, r, id) {
+				continue
+			}
+			err := o.ledger.Note(ctx, ledger.Entry{Resource: r.Thing, ID: id, Principal: keyOf(&q.Principal), How: how})
+			// What is another's, or many people's, is not given away.
+			if err != nil && !errors.Is(err, ledger.ErrTaken) && !errors.Is(err, ledger.ErrCrowded) && !errors.Is(err, ledger.ErrInvalid) {
+				errs = append(errs, err)
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// anothers reports whether the ledger has a thing as somebody else's, or can't be
+// read: a link can be anybody's words on a page that is one's own.
+func (o *Ownership) anothers(ctx context.Context, q *Request, r *rule, id string) bool {
+	s, err := o.ledger.Look(ctx, r.Thing, id, keyOf(&q.Principal))
+	return err != nil || s == ledger.Others
+}
+
+// given are the identifiers of a rule's things in an answer.
+func (g *giving) given(r *rule, q *Request, a *Answer) (ids []string, how ledger.How) {
+	how = ledger.Listed
+	if q.change() {
+		how = ledger.Created
+	}
+	if g.plan != nil {
+		if !a.Whole || !isJSON(a.Header) {
+			return nil, how
+		}
+		named, err := g.plan.Read(a.Body)
+		if err != nil {
+			return nil, how
+		}
+		return named.Owner, how
+	}
+	if id, ok := r.linked(q, a.Header.Get("Location")); ok && q.change() {
+		return []string{id}, how
+	}
+	if isHTML(a.Header) && !q.change() {
+		ids = r.links(q, a.Body)
+	}
+	return ids, how
+}
+
+// links are the things that a page links to.
+func (r *rule) links(q *Request, body []byte) (ids []string) {
+	z := html.NewTokenizer(strings.NewReader(string(body)))
+	for len(ids) < maxGiven {
+		switch z.Next() {
+		case html.ErrorToken:
+			return ids
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, more := z.TagName()
+			if len(name) != 1 || name[0] != 'a' {
+				continue
+			}
+			for more {
+				var key, value []byte
+				if key, value, more = z.TagAttr(); string(key) == "href" {
+					if id, ok := r.linked(q, string(value)); ok && !slices.Contains(ids, id) {
+						ids = append(ids, id)
+					}
+				}
+			}
+		}
+	}
+	return ids
+}
+
+// linked is the thing that a link of the same site is to.
+func (r *rule) linked(q *Request, link string) (id string, ok bool) {
+	if link == "" || len(r.ids) != 1 || r.ids[0].kind != "path" && r.ids[0].kind != "query" {
+		return "", false
+	}
+	u, err := (&url.URL{Path: q.Path}).Parse(link)
+	if err != nil || u.Host != "" && !strings.EqualFold(u.Host, q.Host) {
+		return "", false
+	}
+	if r.ids[0].kind == "query" {
+		id = u.Query().Get(r.ids[0].name)
+		return id, id != "" && r.pattern.Match(u.EscapedPath())
+	}
+	return r.pattern.Value(r.ids[0].name, u.EscapedPath())
+}
+
+// names reports whether the request itself names a thing of the rule's: in its
+// path, in a link to it, or in a field that is called as the thing. A number that
+// is the same by chance, such as a quantity, does not.
+func (q *Request) names(r *rule, id string) bool {
+	if q.Inputs == nil {
+		return true // nobody knows
+	}
+	found := false
+	q.Inputs.Each(func(i input.Input) bool {
+		switch {
+		case i.Place.Kind == gatehouse.PathSegment:
+			found = i.Value == id
+		case i.Value == id:
+			found = r.calls(plainName(i.Place.Name))
+		case strings.IndexByte(i.Value, '/') >= 0:
+			named, ok := r.linked(q, i.Value)
+			found = ok && named == id
+		}
+		return !found
+	})
+	return found
+}
+
+// calls reports whether a field may be meant to name one of the rule's things.
+func (r *rule) calls(field string) bool {
+	field = field[strings.LastIndexByte(field, '.')+1:]
+	thing := strings.TrimSuffix(strings.ToLower(r.Thing[strings.LastIndexByte(r.Thing, '/')+1:]), "s")
+	switch field {
+	case "id", "uuid", "number", "no", "ref", "reference", "code", "slug", "key":
+		return true
+	}
+	return field == r.ids[0].name || thing != "" && strings.HasPrefix(field, thing)
+}

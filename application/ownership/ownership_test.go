@@ -1,0 +1,205 @@
+package ownership_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership"
+	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+	"github.com/gatehousehq/gatehouse/input"
+	"github.com/gatehousehq/gatehouse/store/memory"
+)
+
+// ann and bob have orders; eve has none; root is an administrator.
+func person(name, id string, roles ...string) gatehouse.Principal {
+	return gatehouse.Principal{ID: name, Issuer: "backend", Roles: roles, Tenant: "acme", Aliases: []gatehouse.Alias{{Name: "users.id", Value: id, Provenance: "/me"}}}
+}
+
+var (
+	ann = person("ann@example.com", "1")
+	bob = person("bob@example.com", "2")
+)
+
+// A desk is the rung with a backend that is a table of answers by path.
+type desk struct {
+	t       *testing.T
+	o       *ownership.Ownership
+	answers map[string]ownership.Answer
+	probes  []string
+}
+
+func open(t *testing.T, rules ...ownership.Rule) *desk {
+	t.Helper()
+	s, err := memory.New(memory.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.New(ledger.Options{Store: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	o, err := ownership.New(ownership.Options{Rules: rules, Ledger: l})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &desk{t: t, o: o, answers: map[string]ownership.Answer{}}
+}
+
+func (d *desk) Probe(_ context.Context, path string) (*ownership.Answer, error) {
+	d.probes = append(d.probes, path)
+	if plain, err := url.PathUnescape(path); err == nil {
+		path = plain
+	}
+	a, ok := d.answers[path]
+	if !ok {
+		a = ownership.Answer{Status: http.StatusNotFound, Header: http.Header{}, Whole: true}
+	}
+	return &a, nil
+}
+
+func jsonAnswer(body string) ownership.Answer {
+	return ownership.Answer{Status: 200, Header: http.Header{"Content-Type": {"application/json"}}, Body: []byte(body), Whole: true}
+}
+
+// ask takes a request through the rung: what the client gets, and whether the
+// backend acted.
+func (d *desk) ask(p gatehouse.Principal, method, target, body string) (status int, got string, acted bool) {
+	d.t.Helper()
+	var reader *strings.Reader
+	r := httptest.NewRequest(method, target, http.NoBody)
+	if body != "" {
+		reader = strings.NewReader(body)
+		r = httptest.NewRequest(method, target, reader)
+		r.Header.Set("Content-Type", "application/json")
+		if body[0] != '{' && body[0] != '[' {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+	}
+	parser, err := input.New(input.Options{})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	inputs, _ := parser.Parse(r)
+	q := ownership.Request{
+		Method: method, Path: r.URL.EscapedPath(), Route: input.Route(method, r.URL.EscapedPath()), Host: r.Host, Header: r.Header, Inputs: inputs, Principal: p,
+	}
+	c, decision := d.o.Begin(q)
+	if decision.Verdict == gatehouse.Pass && c != nil {
+		decision = c.Before(d.t.Context(), d)
+	}
+	if decision.Verdict != gatehouse.Pass {
+		return decision.HTTPStatus(), decision.Rule, false
+	}
+	a, ok := d.answers[r.URL.RequestURI()]
+	if !ok {
+		a = ownership.Answer{Status: 404, Header: http.Header{}, Whole: true}
+		if method != http.MethodGet {
+			a.Status = 204
+		}
+	}
+	if c.Waits() {
+		decision, out, _ := c.After(d.t.Context(), d, &a)
+		if decision.Verdict != gatehouse.Pass {
+			return decision.HTTPStatus(), decision.Rule, true
+		}
+		if out != nil {
+			a.Body = out
+		}
+	}
+	if err := d.o.Given(d.t.Context(), &q, &a); err != nil {
+		d.t.Error(err)
+	}
+	return a.Status, string(a.Body), true
+}
+
+func TestOwnership_FieldOfTheAnswer_DecidesReadsAndChanges(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/api/orders/{id}", Owner: ownership.Owner{Field: []string{"user_id"}, As: "users.id"}})
+	d.answers["/api/orders/42"] = jsonAnswer(`{"id":42,"user_id":1,"street":"Secret Street"}`)
+	for _, c := range []struct {
+		who    gatehouse.Principal
+		method string
+		path   string
+		status int
+		acted  bool
+	}{
+		{ann, "GET", "/api/orders/42", 200, true},
+		{bob, "GET", "/api/orders/42", 404, true},
+		{gatehouse.Principal{}, "GET", "/api/orders/42", 401, false},
+		{ann, "GET", "/api/orders/43", 404, true},
+		{bob, "GET", "/api/orders/43", 404, true},
+		{ann, "PATCH", "/api/orders/42", 200, true},
+		{bob, "PATCH", "/api/orders/42", 404, false},
+		{bob, "DELETE", "/api/orders/42", 404, false},
+		{ann, "DELETE", "/api/orders/42/", 404, false},
+		{bob, "DELETE", "/API/orders/42", 404, false},
+		{bob, "DELETE", "/api//orders/42", 404, false},
+		{bob, "DELETE", "/api/x/../orders/42", 404, false},
+		{bob, "DELETE", "/api/orders%2f42", 404, false},
+		{bob, "DELETE", "/api/orders/42;v=1", 404, false},
+		{bob, "DELETE", "/api/orders/42.json", 404, false},
+		{bob, "DELETE", "/%61pi/orders/%34%32", 404, false},
+		{ann, "DELETE", "/%61pi/orders/42", 204, true},
+		{bob, "HEAD", "/api/orders/42", 404, false},
+	} {
+		status, got, acted := d.ask(c.who, c.method, c.path, "")
+		if status != c.status || acted != c.acted {
+			t.Errorf("%s %s by %q: %d %s, acted %t; want %d, %t", c.method, c.path, c.who.ID, status, got, acted, c.status, c.acted)
+		}
+	}
+}
+
+func TestOwnership_List_LosesOthersItems(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/api/orders", Methods: []string{"GET"}, Items: "orders[]", Counts: []string{"total"}, Owner: ownership.Owner{Field: []string{"user_id"}}})
+	d.answers["/api/orders"] = jsonAnswer(`{"total":3,"orders":[{"id":1,"user_id":1},{"id":2,"user_id":2},{"id":3,"user_id":1}]}`)
+	if _, got, _ := d.ask(ann, "GET", "/api/orders", ""); got != `{"total":2,"orders":[{"id":1,"user_id":1},{"id":3,"user_id":1}]}` {
+		t.Error(got)
+	}
+	if _, got, _ := d.ask(bob, "GET", "/api/orders", ""); got != `{"total":1,"orders":[{"id":2,"user_id":2}]}` {
+		t.Error(got)
+	}
+}
+
+func TestOwnership_Ledger_KnowsWhoMadeAndWasShownAThing(t *testing.T) {
+	d := open(t, ownership.Rule{
+		Path: "/orders/{id}", Owner: ownership.Owner{Ledger: true},
+		Gives: []ownership.Giving{{Path: "/checkout", Methods: []string{"POST"}}, {Path: "/account", Methods: []string{"GET"}}},
+	}, ownership.Rule{Path: "/orders/{id}/cancel", Thing: "/orders", Owner: ownership.Owner{Ledger: true}, Gives: []ownership.Giving{{Path: "/checkout", Methods: []string{"POST"}}}})
+	d.answers["/checkout"] = ownership.Answer{Status: 303, Header: http.Header{"Location": {"/orders/57?new=1"}}, Whole: true}
+	d.answers["/orders/57"] = ownership.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte("<p>yours"), Whole: true}
+	d.answers["/orders/58"] = d.answers["/orders/57"]
+	d.answers["/account"] = ownership.Answer{Status: 200, Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte(`<a href="/orders/58">58</a><a href=https://other.example/orders/9>`), Whole: true}
+	want := func(who gatehouse.Principal, method, path string, status int) {
+		t.Helper()
+		if got, why, _ := d.ask(who, method, path, ""); got != status {
+			t.Errorf("%s %s by %s: %d %s, want %d", method, path, who.ID, got, why, status)
+		}
+	}
+	want(ann, "GET", "/orders/57", 404)
+	want(ann, "POST", "/checkout", 303)
+	want(ann, "GET", "/orders/57", 200)
+	want(bob, "GET", "/orders/57", 404)
+	want(bob, "POST", "/orders/57/cancel", 404)
+	want(ann, "POST", "/orders/57/cancel", 204)
+	want(bob, "GET", "/orders/58", 404)
+	want(bob, "GET", "/account", 200)
+	want(bob, "GET", "/orders/58", 200)
+	want(bob, "GET", "/orders/9", 404)
+	want(ann, "GET", "/account", 200) // a link to what is another's gives nothing
+	want(ann, "GET", "/orders/58", 404)
+}
+
+func TestOwnership_Location_ThatTheClientNamed_GivesNothing(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/orders/{id}", Owner: ownership.Owner{Ledger: true}, Gives: []ownership.Giving{{Path: "/login", Methods: []string{"POST"}}}})
+	d.answers["/login?next=/orders/57"] = ownership.Answer{Status: 303, Header: http.Header{"Location": {"/orders/57"}}, Whole: true}
+	d.answers["/orders/57"] = ownership.Answer{Status: 200, Whole: true}
+	d.ask(bob, "POST", "/login?next=/orders/57", "")
+	if status, _, _ := d.ask(bob, "GET", "/orders/57", ""); status != 404 {
+		t.Errorf("a redirect to what the client named gave it: %d", status)
+	}
+}
