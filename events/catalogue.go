@@ -28,6 +28,10 @@ var catalogue = [...]Entry{
 		Meaning: "A client asked for what it may not have or do. Many of one client are somebody trying doors.",
 	},
 	{
+		Name: "authz_admin", Level: gatehouse.Info, short: "an administrator had what is another's",
+		Meaning: "An administrator asked for what may be another's, as a rule's admins let it. It is ordinary work; of a principal or at an hour for which it is not, ask.",
+	},
+	{
 		Name: "input_validation_fail", Level: gatehouse.Warning, short: "an input breaks a rule of form",
 		Meaning: "An input breaks a rule of form: the framing of the request, a size, an encoding, a declared type. Field says which input.",
 	},

@@ -67,3 +67,11 @@ func SessionFixed(a About, d gatehouse.Decision) gatehouse.Event {
 	e.Words = "A sign-in did not renew its session: whoever knew its cookie before is signed in too."
 	return e
 }
+
+// AdminAct is an administrator who asked for what may be another's.
+func AdminAct(a About, routeTemplate string) gatehouse.Event {
+	e := about("authz_admin", a)
+	e.Words = "An administrator asked for what may be another's."
+	e.Route = route(routeTemplate)
+	return e
+}

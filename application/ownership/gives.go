@@ -164,5 +164,5 @@ func (r *rule) calls(field string) bool {
 	case "id", "uuid", "number", "no", "ref", "reference", "code", "slug", "key":
 		return true
 	}
-	return field == r.ids[0].name || thing != "" && strings.HasPrefix(field, thing)
+	return len(r.ids) > 0 && field == r.ids[0].name || thing != "" && strings.HasPrefix(field, thing)
 }

@@ -14,6 +14,7 @@ type Application struct {
 	RateLimit RateLimit    `yaml:"ratelimit" doc:"How often clients may ask."`
 	Access    []AccessRule `yaml:"access" doc:"Who may call which path; the first rule for a path and method decides." example:"[{path: /admin/, roles: [admin]}]"`
 	Closed    []string     `yaml:"closed" doc:"Prefixes below which nothing passes but what a rule of access lets in." example:"[/admin/]"`
+	Ownership Ownership    `yaml:"ownership" doc:"Whose the things are that requests ask for."`
 }
 
 // Protocol is what a request may look like on the wire.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/application/protocol"
 	"github.com/gatehousehq/gatehouse/application/ratelimit"
 	"github.com/gatehousehq/gatehouse/identity/signin"
@@ -40,6 +41,7 @@ type assembly struct {
 	who        whoIs
 	finder     *signin.Finder
 	limits     *ratelimit.Limits
+	ownership  *ownership.Ownership
 	patterns   *patterns.Patterns
 }
 
@@ -52,6 +54,7 @@ type responseStep struct {
 	activeRung
 	check responseCheck
 	scan  responseScan // nil: it looks into no body
+	hold  responseHold // nil: it needs no whole body
 	// repair is what is done in place of a refusal, where the answer can be mended.
 	repair func(*http.Response)
 }
@@ -66,6 +69,8 @@ func (g *Gate) assemble(c *config.Config) (*assembly, error) {
 	a.finder, err = finderOf(c)
 	errs = append(errs, err)
 	a.limits, err = g.limitsOf(c)
+	errs = append(errs, err)
+	a.ownership, err = g.ownershipOf(c)
 	errs = append(errs, err)
 	a.patterns, err = g.patternsOf(c)
 	errs = append(errs, err)
@@ -305,6 +310,11 @@ func bypasses(c *config.Config) []Bypass {
 	}
 	if c.Network.Plaintext.Reason.Given() {
 		add("clients connect without TLS", c.Network.Plaintext.Reason)
+	}
+	for _, r := range c.Application.Ownership.Rules {
+		if r.Public.Given() {
+			add("application/ownership lets everybody have "+r.Path, r.Public)
+		}
 	}
 	for _, e := range c.Network.Patterns.Exempt {
 		what := "walks through identifiers are not told"

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/headers"
+	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
 	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/events/sink"
@@ -71,6 +72,8 @@ type Gate struct {
 	backend   *exchange.Backend
 	sql       sqlGates
 	signIns   signIns
+	ledger    *ledger.Ledger
+	probes    chan struct{} // those under way
 	limiters  limiters
 	hits      map[string]*hits
 	started   time.Time
@@ -96,7 +99,7 @@ func New(o Options) (*Gate, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := &Gate{options: o, observe: o.Observe, now: o.Now, logger: o.Logger, started: o.Now(), hits: make(map[string]*hits)}
+	g := &Gate{options: o, observe: o.Observe, now: o.Now, logger: o.Logger, started: o.Now(), hits: make(map[string]*hits), probes: make(chan struct{}, maxProbes)}
 	for _, r := range rungs() {
 		if g.hits[r.name] == nil {
 			g.hits[r.name] = new(hits)
@@ -146,6 +149,9 @@ func (g *Gate) open(o Options) error {
 		return err
 	}
 	if err = g.openSignIns(o.Config); err != nil {
+		return err
+	}
+	if err = g.openLedger(); err != nil {
 		return err
 	}
 	if err = g.openLimiters(o.Config); err != nil {
@@ -295,6 +301,9 @@ func (g *Gate) Close() error {
 		errs = append(errs, g.sql.judge.saveSeen(ctx))
 	}
 	errs = append(errs, g.closeWho(), g.limiters.close())
+	if g.ledger != nil {
+		errs = append(errs, g.ledger.Close())
+	}
 	if g.events != nil {
 		errs = append(errs, g.events.Close(ctx))
 	}

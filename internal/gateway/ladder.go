@@ -13,6 +13,7 @@ import (
 	"github.com/gatehousehq/gatehouse/application/headers"
 	"github.com/gatehousehq/gatehouse/application/leaks"
 	"github.com/gatehousehq/gatehouse/application/markup"
+	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/application/protocol"
 	"github.com/gatehousehq/gatehouse/application/ratelimit"
 	"github.com/gatehousehq/gatehouse/application/sanitize"
@@ -230,6 +231,13 @@ func requestRungs() []requestRung {
 			event: events.RateLimited,
 		}, principalLimitRung},
 		{rung{
+			name:  ownership.Rung,
+			stops: "requests for what is another's: changes, before the backend acts, and reads that no answer could tell of",
+			why:   "once it is known who asks and for what; behind everything that needs no backend, as it may probe",
+			mode:  gatehouse.Observe,
+			event: events.AuthzFail,
+		}, ownershipRung},
+		{rung{
 			name:  throttle.Rung,
 			stops: "guessing at the backend's accounts: brute force, stuffing, spraying; devices that signed in before have a lane of their own",
 			why:   "last before the backend: what passes counts as a failure until the answer says otherwise",
@@ -248,6 +256,14 @@ func responseRungs() []responseRung {
 			holds: "the first 64 KiB of answers to attempts",
 			event: events.AuthzFail,
 		}, sessionRung},
+		{rung{
+			name:  ownership.Rung,
+			stops: "answers that show what is another's: nothing of one leaves before its owner is known",
+			why:   "as the backend made it, before anything is changed or sent",
+			holds: "answers of the paths with a rule, up to application.ownership.limit",
+			mode:  gatehouse.Observe,
+			event: events.AuthzFail,
+		}, ownedAnswerRung},
 		{rung{
 			name:  ratelimit.RungAddress,
 			stops: "clients that can't know how they stand: the fields RateLimit and Retry-After",

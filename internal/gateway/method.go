@@ -25,14 +25,21 @@ func namedMethodRung(*config.Config, *Gate) (requestCheck, error) {
 		if t.x.Inputs.Streamed() {
 			t.watchMethods()
 		}
-		var named []string
-		for _, in := range t.x.Inputs.Body() {
-			if namesMethod(in.Place) {
-				named = addMethod(named, in.Value)
-			}
-		}
-		return t.mayBe(named)
+		return t.mayBe(t.namedMethods())
 	}, nil
+}
+
+// namedMethods are those that the body names, as far as it is there.
+func (t *transit) namedMethods() (named []string) {
+	if t.x.Inputs == nil {
+		return nil
+	}
+	for _, in := range t.x.Inputs.Body() {
+		if namesMethod(in.Place) {
+			named = addMethod(named, in.Value)
+		}
+	}
+	return named
 }
 
 // mayBe decides as if the request were of each method.

@@ -119,16 +119,7 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 	t := transitOf(pr.In)
 	out := pr.Out
 	t.out = out
-	out.URL.Scheme, out.URL.Host = p.upstream.Scheme, p.upstream.Host
-	if p.upstream.Scheme == "unix" {
-		out.URL.Scheme, out.URL.Host = "http", "unix"
-	}
-	if base := strings.TrimSuffix(p.upstream.Path, "/"); base != "" && p.upstream.Scheme != "unix" {
-		out.URL.Path = base + out.URL.Path
-		if out.URL.RawPath != "" {
-			out.URL.RawPath = p.upstream.EscapedPath() + out.URL.RawPath
-		}
-	}
+	p.direct(out)
 	out.URL.Opaque = opaque(pr.In)
 	out.URL.RawQuery = pr.In.URL.RawQuery                                 // as sent: ReverseProxy drops what it can't parse
 	network.Clean(out.Trailer, false, t.asm.config.Network.RemoveHeaders) // a body that was held has brought them

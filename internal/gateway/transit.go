@@ -39,6 +39,7 @@ type transit struct {
 	out     *http.Request // what the backend gets; nil before the proxy
 	found   source.Found
 	attempt attempt
+	owns    owned
 	// standing is how the client stands with its limits, and retryAfter when it may
 	// come again where something else says so.
 	standing   ratelimit.Standing
@@ -60,6 +61,9 @@ type (
 	responseCheck func(t *transit, res *http.Response, mends bool) gatehouse.Decision
 	// A responseScan begins to read an answer's body; nil does not.
 	responseScan func(t *transit, res *http.Response, refuse refuser) bodyScan
+	// A responseHold reads an answer before any scan does, and may put another body
+	// in its place; with an error nothing of it leaves.
+	responseHold func(t *transit, a *activeRung, res *http.Response) error
 	// A refuser decides on what a scan found: true is that it must not leave.
 	refuser func(gatehouse.Decision) bool
 )
@@ -132,6 +136,15 @@ func (t *transit) answer(status int, header http.Header) {
 func (t *transit) answered(res *http.Response) error {
 	if d, ok := t.x.Refusal(); ok {
 		return &refusedError{d}
+	}
+	for i := range t.asm.response {
+		step := &t.asm.response[i]
+		if step.hold == nil {
+			continue
+		}
+		if err := step.hold(t, &step.activeRung, res); err != nil {
+			return err
+		}
 	}
 	if err := t.scanned(res); err != nil {
 		return err

@@ -1,0 +1,231 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/access"
+	"github.com/gatehousehq/gatehouse/application/ownership"
+	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+	"github.com/gatehousehq/gatehouse/events"
+	"github.com/gatehousehq/gatehouse/input"
+	"github.com/gatehousehq/gatehouse/internal/config"
+)
+
+// This file asks whose the things are that requests ask for: application/ownership
+// joined to its lines of the ladder.
+
+// owned is a request under application/ownership.
+type owned struct {
+	request ownership.Request
+	rules   *ownership.Case // nil: none is for it
+	// told is set where the rung, which only observes, has said its word.
+	told bool
+}
+
+func (g *Gate) openLedger() (err error) {
+	g.ledger, err = ledger.New(ledger.Options{Store: g.store, Now: g.now})
+	return err
+}
+
+func (g *Gate) ownershipOf(c *config.Config) (*ownership.Ownership, error) {
+	if old := g.unchanged(c, func(c *config.Config) any { return c.Application.Ownership }); old != nil {
+		return old.ownership, nil
+	}
+	o := ownership.Options{Ledger: g.ledger, Limit: int64(c.Application.Ownership.Limit), Now: g.now}
+	for i := range c.Application.Ownership.Rules {
+		o.Rules = append(o.Rules, ownershipRule(&c.Application.Ownership.Rules[i]))
+	}
+	return ownership.New(o)
+}
+
+func ownershipRule(r *config.OwnershipRule) ownership.Rule {
+	own := r.Owner
+	fields := own.Fields
+	if own.Field != "" {
+		fields = []string{own.Field}
+	}
+	made := ownership.Rule{
+		Path: r.Path, Methods: r.Methods, Thing: r.Thing, ID: r.ID, Tenant: r.Tenant, Items: r.Items, Counts: r.Counts, Whole: r.Whole, Public: r.Public,
+		Owner: ownership.Owner{
+			Self: own.Self, Field: fields, Shared: own.Shared, Header: own.Header, Selector: own.Selector, Attribute: own.Attribute,
+			Column: own.Column, Key: own.Key, Ledger: own.Ledger, Probe: own.Probe, AtWrite: own.AtWrite, As: own.As,
+		},
+		Admins: ownership.Admins{Roles: r.Admins.Roles, SecondFactor: r.Admins.SecondFactor, MaxAge: r.Admins.MaxAge.Std()},
+	}
+	for _, g := range r.Gives {
+		made.Gives = append(made.Gives, ownership.Giving(g))
+	}
+	return made
+}
+
+// ownershipRung decides before the backend is asked: about changes, and about
+// reads where no answer could tell.
+func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
+	return func(t *transit) gatehouse.Decision {
+		o := &t.owns
+		o.request = ownership.Request{
+			Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
+			Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs, Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
+		}
+		var d gatehouse.Decision
+		if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
+			return d
+		}
+		if d = o.rules.Before(t.r.Context(), prober{t}); d.Verdict != gatehouse.Pass {
+			o.told = true // where the rung observes, the answer is not judged again
+			return d
+		}
+		if o.rules.Admin {
+			t.gate.record(context.WithoutCancel(t.r.Context()), events.AdminAct(t.about(), t.x.Route))
+		}
+		if o.rules.Waits() { // a part of an answer, or none, can't be judged
+			for _, name := range [...]string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"} {
+				t.r.Header.Del(name)
+			}
+		}
+		return d
+	}, nil
+}
+
+// ownedAnswerRung decides about what the answer shows, before anything of it
+// leaves.
+func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
+	return responseStep{hold: func(t *transit, a *activeRung, res *http.Response) error {
+		o := &t.owns
+		waits := o.rules.Waits() && !o.told
+		if !waits && !t.asm.ownership.Gives(&o.request) {
+			return nil
+		}
+		held, err := holdAnswer(res, t.asm.ownership.Limit())
+		if err != nil {
+			return err
+		}
+		answer := held.answer
+		if waits {
+			passed, err := t.judgeOwned(a, res, held)
+			if !passed || err != nil {
+				return err
+			}
+		}
+		if err := t.asm.ownership.Given(context.WithoutCancel(t.r.Context()), &o.request, &answer); err != nil {
+			t.gate.logger.Error("what an answer gave could not be taken down: it may be refused to its owner", "request", t.x.ID, "error", err)
+		}
+		return nil
+	}}, nil
+}
+
+// judgeOwned has the answer judged, and changed where others' things are cut out.
+func (t *transit) judgeOwned(a *activeRung, res *http.Response, held *wholeAnswer) (passed bool, err error) {
+	held.answer.Rows = t.rows()
+	var body []byte
+	var cut int
+	d := t.guarded(a, func() (d gatehouse.Decision) {
+		d, body, cut = t.owns.rules.After(t.r.Context(), prober{t}, &held.answer)
+		return d
+	})
+	switch {
+	case d.Rule == ownership.RuleGone && d.Verdict != gatehouse.Pass:
+		if !t.mends(a) {
+			return false, nil
+		}
+		_ = res.Body.Close() // nothing of it is sent
+		d.Rung = a.name
+		return false, &refusedError{d} // the backend's word, told in the gate's document
+	case d.Verdict != gatehouse.Pass:
+		d, ok := t.judge(a, d)
+		if ok {
+			return false, nil
+		}
+		_ = res.Body.Close() // refused: nothing of it is sent
+		return false, &refusedError{d}
+	}
+	if t.mends(a) {
+		private(res.Header)
+	}
+	if cut > 0 {
+		d := gatehouse.Denied(ownership.RuleMixed, gatehouse.Place{}, "%d of the list's items were another's, and were cut out", cut)
+		if _, ok := t.judge(a, d); !ok {
+			held.replace(res, body)
+		}
+	}
+	return true, nil
+}
+
+// private keeps shared caches from handing one person's answer to another.
+func private(h http.Header) {
+	said := strings.ToLower(strings.Join(h.Values("Cache-Control"), ","))
+	if said == "" || strings.Contains(said, "public") || strings.Contains(said, "s-maxage") {
+		h.Set("Cache-Control", "private")
+	}
+}
+
+// holdFor is how long an answer may take to be there as a whole.
+const holdFor = 30 * time.Second
+
+// A wholeAnswer is an answer that was read as far as it may be held.
+type wholeAnswer struct {
+	answer ownership.Answer
+	// closer ends the backend's body.
+	closer io.Closer
+}
+
+// holdAnswer reads an answer up to limit bytes, and has res send what was read.
+func holdAnswer(res *http.Response, limit int64) (*wholeAnswer, error) {
+	h := &wholeAnswer{answer: ownership.Answer{Status: res.StatusCode, Header: res.Header, Whole: true}, closer: res.Body}
+	if res.Body == nil || res.Body == http.NoBody || res.Request.Method == http.MethodHead {
+		return h, nil
+	}
+	original := res.Body
+	late := time.AfterFunc(holdFor, func() { _ = original.Close() }) // ends the reading below
+	raw, err := io.ReadAll(io.LimitReader(original, limit+1))
+	if !late.Stop() && err != nil {
+		err = nil // it is not there as a whole, and what is there is closed
+		h.answer.Whole = false
+	}
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(raw)) > limit {
+		h.answer.Whole = false
+		res.Body = readCloser{io.MultiReader(bytes.NewReader(raw), original), original}
+	} else {
+		res.Body = readCloser{bytes.NewReader(raw), original}
+	}
+	h.answer.Body = raw
+	coding := strings.Join(res.Header.Values("Content-Encoding"), ",")
+	if coding == "" || strings.EqualFold(coding, "identity") {
+		return h, nil
+	}
+	h.answer.Body = nil
+	decoder, err := input.Decoder(coding, bytes.NewReader(raw), limit+1)
+	if err != nil {
+		h.answer.Whole = false
+		return h, nil //nolint:nilerror // a coding that nobody reads tells nothing
+	}
+	defer decoder.Close()
+	text, err := io.ReadAll(io.LimitReader(decoder, limit+1))
+	h.answer.Body = text
+	h.answer.Whole = h.answer.Whole && err == nil && int64(len(text)) <= limit
+	return h, nil
+}
+
+// replace has res send another body, in no coding.
+func (h *wholeAnswer) replace(res *http.Response, body []byte) {
+	res.Body = readCloser{bytes.NewReader(body), h.closer}
+	res.ContentLength = int64(len(body))
+	res.Header.Set("Content-Length", strconv.Itoa(len(body)))
+	for _, name := range [...]string{"Content-Encoding", "ETag", "Last-Modified", "Content-MD5", "Digest", "Repr-Digest", "Content-Digest", "Accept-Ranges"} {
+		res.Header.Del(name)
+	}
+	h.answer.Body = body
+}
+
+// rows are those that the answer was made from.
+func (t *transit) rows() ownership.Rows { return nil }

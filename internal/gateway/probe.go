@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatehousehq/gatehouse/application/ownership"
+	"github.com/gatehousehq/gatehouse/input"
+)
+
+// This file asks the backend for a thing with the caller's own credentials: see
+// ownership.Prober.
+
+const (
+	// probeFor is how long a probe may take.
+	probeFor = 5 * time.Second
+	// maxProbes is how many are under way at once: the backend has other work.
+	maxProbes = 64
+	// probeHeader marks a probe to the backend, which may leave it out of what it
+	// counts. Clients can't set it: Gate-* is taken from them.
+	probeHeader = "Gate-Probe"
+)
+
+var errProbes = errors.New("too many probes are under way")
+
+// prober asks for a transit.
+type prober struct{ t *transit }
+
+// credentials are what a probe takes along of the caller's request.
+var credentials = []string{
+	"Authorization", "Cookie", "X-Api-Key", "Api-Key", "X-Auth-Token", "X-Access-Token", "X-Session-Token", "X-Token",
+	"Accept", "Accept-Language", "User-Agent", "X-Requested-With", "Gate-Identity", "Gate-User",
+}
+
+// Probe sends a GET of an escaped path, as an exchange of its own.
+func (p prober) Probe(ctx context.Context, path string) (*ownership.Answer, error) {
+	t, g := p.t, p.t.gate
+	select {
+	case g.probes <- struct{}{}:
+		defer func() { <-g.probes }()
+	default:
+		return nil, errProbes
+	}
+	ctx, cancel := context.WithTimeout(ctx, probeFor)
+	defer cancel()
+	x, err := g.exchanges.Begin()
+	if err != nil {
+		return nil, err
+	}
+	defer g.exchanges.End(x)
+	u, err := url.ParseRequestURI(path)
+	if err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range credentials {
+		if v := t.r.Header.Values(name); len(v) > 0 {
+			r.Header[name] = v
+		}
+	}
+	x.Method, x.Host, x.Path = r.Method, t.r.Host, u.EscapedPath()
+	x.Route = t.asm.route(r.Method, x.Path)
+	x.Client, x.Principal = t.x.Client, t.x.Principal
+	if parser, err := input.New(input.Options{}); err == nil {
+		x.Inputs, _ = parser.ParseHead(r) // what it could not read, the guard says of itself
+	}
+	t.asm.proxy.direct(r)
+	r.Host = t.r.Host
+	r.Header.Set("X-Forwarded-For", t.forwardedFor())
+	r.Header.Set("X-Forwarded-Proto", t.client.Proto)
+	r.Header.Set("X-Forwarded-Host", t.host())
+	r.Header.Set(RequestIDHeader, x.ID)
+	r.Header.Set("Traceparent", x.Traceparent())
+	r.Header.Set(probeHeader, "ownership")
+	if err := t.asm.who.assertions.Set(r.Header, x.Principal, t.found.Credential); err != nil {
+		return nil, err
+	}
+	whole := false
+	g.backend.Enter(ctx, x, false)
+	defer func() { g.backend.Leave(x, whole) }()
+	res, err := t.asm.proxy.http1.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	res.Request = r
+	held, err := holdAnswer(res, t.asm.ownership.Limit())
+	if err != nil {
+		return nil, err
+	}
+	whole = held.answer.Whole
+	if _, refused := x.Refusal(); refused {
+		return nil, errors.New("a statement of the probe was refused")
+	}
+	held.answer.Body = append([]byte(nil), held.answer.Body...)
+	return &held.answer, nil
+}
+
+// direct turns a request to the backend: its scheme, host and path.
+func (p *proxy) direct(out *http.Request) {
+	out.URL.Scheme, out.URL.Host = p.upstream.Scheme, p.upstream.Host
+	if p.upstream.Scheme == "unix" {
+		out.URL.Scheme, out.URL.Host = "http", "unix"
+	}
+	if base := strings.TrimSuffix(p.upstream.Path, "/"); base != "" && p.upstream.Scheme != "unix" {
+		out.URL.Path = base + out.URL.Path
+		if out.URL.RawPath != "" {
+			out.URL.RawPath = p.upstream.EscapedPath() + out.URL.RawPath
+		}
+	}
+}
