@@ -30,8 +30,8 @@ var errProbes = errors.New("too many probes are under way")
 // prober asks for a transit.
 type prober struct{ t *transit }
 
-// credentials are what a probe takes along of the caller's request.
-var credentials = []string{
+// takenAlong is what a probe takes of the caller's request.
+var takenAlong = []string{
 	"Authorization", "Cookie", "X-Api-Key", "Api-Key", "X-Auth-Token", "X-Access-Token", "X-Session-Token", "X-Token",
 	"Accept", "Accept-Language", "User-Agent", "X-Requested-With", "Gate-Identity", "Gate-User",
 }
@@ -60,7 +60,7 @@ func (p prober) Probe(ctx context.Context, path string) (*ownership.Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range credentials {
+	for _, name := range takenAlong {
 		if v := t.r.Header.Values(name); len(v) > 0 {
 			r.Header[name] = v
 		}
