@@ -134,7 +134,7 @@ var constructors = []struct {
 	{"UpstreamRecovered", func(a args) gatehouse.Event {
 		return UpstreamRecovered(a("upstream", "http://127.0.0.1:3000"), 90*time.Second)
 	}},
-	{"AdminAct", func(a args) gatehouse.Event { return AdminAct(a.about(), a("route", "GET /orders/{id}")) }},
+	{"AdminAct", func(a args) gatehouse.Event { return AdminAct(a.about(), "GET /orders/{id}") }},
 	{"Probing", func(a args) gatehouse.Event { return Probing(a.about(), a.decision(), 3, 10*time.Minute) }},
 	{"ExcessNotFound", func(a args) gatehouse.Event { return ExcessNotFound(a.about(), 40, time.Hour) }},
 	{"AttackTool", func(a args) gatehouse.Event { return AttackTool(a.about(), 6, time.Hour) }},
