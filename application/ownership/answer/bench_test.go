@@ -14,7 +14,7 @@ const benchOrder = `{"id":%d,"user_id":%d,"number":"SO-2026-%06d","status":"ship
 // benchList is about 10 KB of orders, each nth of which is another's.
 func benchList(nth int) []byte {
 	var b strings.Builder
-	b.WriteString(`{"total":17,"orders":[`)
+	b.WriteString(`{"total":1017,"orders":[`)
 	for i := 0; b.Len() < 9700; i++ {
 		owner := 7
 		if nth > 0 && i%nth == 0 {

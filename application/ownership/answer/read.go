@@ -40,7 +40,7 @@ func (r *reader) whole() error {
 	if err := r.value(&r.plan.root); err != nil {
 		return err
 	}
-	if r.space(); r.i < len(r.b) {
+	if r.peek(); r.i < len(r.b) {
 		return r.fault(NotJSON)
 	}
 	if r.plan.items && r.marks&listMark == 0 {
