@@ -58,6 +58,33 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
+// BenchmarkByHand is what a backend in Go would do.
+func BenchmarkByHand(b *testing.B) {
+	body := benchObject()
+	b.Run("object", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(body)))
+		for b.Loop() {
+			var answer struct {
+				Data struct{ Owner struct{ ID json.Number } }
+			}
+			if err := json.Unmarshal(body, &answer); err != nil || answer.Data.Owner.ID != "7" {
+				b.Fatal(answer, err)
+			}
+		}
+	})
+	b.Run("map", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(body)))
+		for b.Loop() {
+			var answer map[string]any
+			if err := json.Unmarshal(body, &answer); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
 func BenchmarkCut(b *testing.B) {
 	p := plan(b, Options{Owner: []string{"user_id"}, Items: "orders[]", Counts: []string{"total"}})
 	for _, c := range []struct {

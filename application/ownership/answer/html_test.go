@@ -18,6 +18,7 @@ const page = `<!doctype html><html lang=en><head><title>Order 1</title>
   <table><tr><td>Owner<td class="owner"><a href="/u/7"> Alice <b>Martin</b> </a></table>
   <p>one<p class="note">two</div>
   <div class="card" data-owner-id="&#x38;"></div><DIV CLASS="other" DATA-OWNER-ID></DIV>
+<i x=1 x=2></i>
 </main></body></html>`
 
 func TestRead_Page_GivesTheOwnersThatTheSelectorMatches(t *testing.T) {
@@ -42,6 +43,7 @@ func TestRead_Page_GivesTheOwnersThatTheSelectorMatches(t *testing.T) {
 		{"p p", "", "?"},
 		{"div .card", "data-owner-id", "?"},
 		{"title", "", "Order 1"},
+		{"i", "x", "1"}, // the first of two attributes of one name, as browsers take it
 		{"nav", "", "?"},
 	} {
 		got, err := plan(t, Options{Selector: c.selector, Attribute: c.attribute}).Read([]byte(page))
@@ -62,7 +64,7 @@ func TestRead_PageThatIsNotWhatTheRuleExpects_IsNotComplete(t *testing.T) {
 		}
 	}
 	for body, want := range map[string]Fault{
-		"<p data-owner='7\xff'>":                        InvalidText,
+		"<p data-owner='7\xff'>":                          InvalidText,
 		"<p data-owner=" + strings.Repeat("7", 513) + ">": TooLong,
 	} {
 		_, err := p.Read([]byte(body))

@@ -130,14 +130,14 @@ func refCut(raw []byte, items []step, paths [][]step, owner string) (out []byte,
 	var parts [][]byte
 	switch {
 	case raw[0] == '{' && !items[0].element:
-		before := map[string][]byte{}
+		listed := false
 		for _, m := range refObject(raw) {
 			value := m.value
 			if m.name == items[0].name {
-				if had, ok := before[m.name]; ok && !bytes.Equal(had, value) {
+				if listed {
 					err = errRef
 				}
-				before[m.name] = value
+				listed = true
 				var n int
 				var e error
 				if value, there, n, e = refCut(value, items[1:], paths, owner); e != nil {
