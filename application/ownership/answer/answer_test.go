@@ -196,7 +196,8 @@ func TestCut_List_HoldsOwnItemsOnly(t *testing.T) {
 		{"empty", root, `[ ]`, `[ ]`, 0, 0},
 		{"null", root, `null`, `null`, 0, 0},
 		{"counts before and behind", orders, `{"total": 30, "data":{"orders":[{"u":8},{"u":7}],"count":2}}`, `{"total": 29, "data":{"orders":[{"u":7}],"count":1}}`, 1, 1},
-		{"counts where nothing is cut", orders, `{"total": 0.5, "data":{"orders":[{"u":7}],"count":"1"}}`, `{"total": 0.5, "data":{"orders":[{"u":7}],"count":"1"}}`, 0, 1},
+		{"counts where nothing is cut", orders, `{"total": 0.5, "data":{"orders":[{"u":7}],"count":"x"}}`, `{"total": 0.5, "data":{"orders":[{"u":7}],"count":"x"}}`, 0, 1},
+		{"counts in quotes", orders, `{"total":"30","data":{"orders":[{"u":8}],"count":"1"}}`, `{"total":"29","data":{"orders":[],"count":"0"}}`, 1, 0},
 		{"counts that do not count", orders, `{"total":null,"data":{"orders":[{"u":8}],"count":-1}}`, `{"total":null,"data":{"orders":[],"count":-1}}`, 1, 0},
 		{"arrays of lists", Options{Owner: []string{"u"}, Items: "g[].a[]", Counts: []string{"n"}}, `{"g":[{"a":[{"u":7},{"u":8}]},{"a":[{"u":8}]},{"a":null}],"n":3}`, `{"g":[{"a":[{"u":7}]},{"a":[]},{"a":null}],"n":1}`, 2, 1},
 		{"arrays in an item", Options{Owner: []string{"l[].u"}, Items: "[]"}, `[{"l":[{"u":7},{"u":8}]},{"l":[{"u":7}]},{"l":[]}]`, `[{"l":[{"u":7}]}]`, 2, 1},
@@ -223,7 +224,10 @@ func TestCut_WhatItCannotCut_IsAnError(t *testing.T) {
 		body string
 		want Fault
 	}{
-		{`{"a":[{"u":8}],"n":"1"}`, BadCount},
+		{`{"a":[{"u":8}],"n":"01"}`, BadCount},
+		{`{"a":[{"u":8}],"n":"+1"}`, BadCount},
+		{`{"a":[{"u":8}],"n":"one"}`, BadCount},
+		{`{"a":[{"u":8}],"n":true}`, BadCount},
 		{`{"a":[{"u":8}],"n":1.0}`, BadCount},
 		{`{"a":[{"u":8}],"n":1e3}`, BadCount},
 		{`{"a":[{"u":8}],"n":-0}`, BadCount},
@@ -232,6 +236,7 @@ func TestCut_WhatItCannotCut_IsAnError(t *testing.T) {
 		{`{"a":[{"u":8}],"n":99999999999999999999}`, BadCount},
 		{`{"a":[{"u":8}],"n":1,"n":2}`, Twice},
 		{`{"a":[{"u":8}],"a":[]}`, Twice},
+		{`{"a":[{"u":8}],"a":[{"u":8}]}`, Twice},
 		{`{"a":[{"u":8,"u":7}]}`, Twice},
 		{`{"a":[{"u":{}}]}`, NotScalar},
 		{`{"a":[8]}`, UnexpectedType},
@@ -299,5 +304,40 @@ func TestReadHeader_GivesOneOwnerALine(t *testing.T) {
 	}
 	if got, err := plan(t, one("u")).ReadHeader(http.Header{}); err == nil || got.Complete {
 		t.Errorf("a header read by a plan of a body: %v", got)
+	}
+}
+
+func TestAccepts_WhatThePlanReads(t *testing.T) {
+	for kind, o := range map[string]Options{"json": one("u"), "html": {Selector: "p"}} {
+		p := plan(t, o)
+		for contentType, want := range map[string]string{
+			"application/json":                         "json",
+			"Application/JSON; charset=UTF-8":          "json",
+			"application/vnd.api+json;version=2":       "json",
+			"application/graphql-response+json":        "json",
+			"text/json":                                "json",
+			"application/json; charset=iso-8859-1":     "json",
+			"text/html":                                "html",
+			`text/html; charset="windows-1252"`:        "html",
+			"text/html; charset=utf-16":                "",
+			"text/html; charset=utf-7":                 "",
+			"text/html; charset=iso-2022-jp":           "",
+			"application/json; charset=utf-16le":       "",
+			"application/xhtml+xml":                    "",
+			"application/x-ndjson":                     "",
+			"application/json-seq":                     "",
+			"application/javascript":                   "",
+			"text/plain":                               "",
+			"":                                         "",
+			"application/json, text/html":              "",
+			"application/json; charset=utf-8; charset": "",
+		} {
+			if got := p.Accepts(contentType); got != (kind == want) {
+				t.Errorf("a plan of %s, %q: %v", kind, contentType, got)
+			}
+		}
+	}
+	if !plan(t, Options{Header: "X"}).Accepts("image/png") {
+		t.Error("a plan of a header refuses an image")
 	}
 }

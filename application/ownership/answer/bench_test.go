@@ -14,7 +14,7 @@ const benchOrder = `{"id":%d,"user_id":%d,"number":"SO-2026-%06d","status":"ship
 // benchList is about 10 KB of orders, each nth of which is another's.
 func benchList(nth int) []byte {
 	var b strings.Builder
-	b.WriteString(`{"total":17,"orders":[`)
+	b.WriteString(`{"total":1017,"orders":[`)
 	for i := 0; b.Len() < 9700; i++ {
 		owner := 7
 		if nth > 0 && i%nth == 0 {
@@ -56,6 +56,33 @@ func BenchmarkRead(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkByHand is what a backend in Go would do.
+func BenchmarkByHand(b *testing.B) {
+	body := benchObject()
+	b.Run("object", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(body)))
+		for b.Loop() {
+			var answer struct {
+				Data struct{ Owner struct{ ID json.Number } }
+			}
+			if err := json.Unmarshal(body, &answer); err != nil || answer.Data.Owner.ID != "7" {
+				b.Fatal(answer, err)
+			}
+		}
+	})
+	b.Run("map", func(b *testing.B) {
+		b.ReportAllocs()
+		b.SetBytes(int64(len(body)))
+		for b.Loop() {
+			var answer map[string]any
+			if err := json.Unmarshal(body, &answer); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkCut(b *testing.B) {

@@ -75,23 +75,29 @@ func (r *reader) remove(s span) {
 // badCount is a count that can't be lowered.
 const badCount = -1
 
-// count reads a number that is lowered in the end. null counts nothing, and
-// what is below zero is how some say that they did not count.
+// count reads a number that is lowered in the end; it may stand in quotes. null
+// counts nothing, and what is below zero is how some say that they did not count.
 func (r *reader) count(n *node) *Error {
-	start := r.i
+	at := span{from: r.i}
 	if err := r.skip(); err != nil {
 		return err
 	}
-	text := r.b[start:r.i]
-	value, err := strconv.Atoi(string(text))
+	if at.to = r.i; r.b[at.from] == '"' {
+		at.from++
+		at.to--
+	}
+	text := string(r.b[at.from:at.to])
+	value, err := strconv.Atoi(text)
 	switch {
-	case string(text) == "null" || err == nil && value < 0:
+	case text == "null":
 		return nil
-	case err != nil || text[0] == '-':
+	case err != nil || strconv.Itoa(value) != text:
 		value = badCount
+	case value < 0:
+		return nil
 	}
 	if r.own != nil {
-		r.edits = append(r.edits, edit{span: span{start, r.i}, count: n, n: value})
+		r.edits = append(r.edits, edit{span: at, count: n, n: value})
 	}
 	return nil
 }

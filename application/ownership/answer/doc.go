@@ -9,8 +9,11 @@
 // an error and no guess; so is one that ends early, or whose owner is an object.
 //
 // It trusts the backend to name the owner truthfully in the member, header or
-// element that the plan names. It does not look at anything else: what an
-// answer holds beside the watched members, and beside the list, passes unseen.
+// element that the plan names, and a page not to be torn apart by markup that a
+// client stored in it, which application/markup watches. It does not look at
+// anything else: what an answer holds beside the watched members, and beside
+// the list, passes unseen. A page that ends early can't be told from a whole
+// one: whoever holds the body knows whether all of it came.
 //
 // JSON is read in one pass over the bytes, without a tree, and what is kept of
 // it stays byte for byte as it was. HTML is parsed as browsers parse it, and
@@ -23,5 +26,6 @@
 // The text of a string is what its escapes say; the text of a number is as it
 // was written, so that 7 and "7" are one owner, while 7.0, 7e0 and "007" are
 // others, and no digit is lost beyond 2^53. Letters keep their case, and
-// Unicode its form. null, true, false and the empty string are no owner.
+// Unicode its form. null, true, false and the empty string are no owner, and
+// neither is what an empty object or array stands for on the way to one.
 package answer

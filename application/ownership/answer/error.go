@@ -9,7 +9,7 @@ const (
 	NotJSON        Fault = "it is not one JSON value"
 	Truncated      Fault = "the text ends inside a value"
 	TooDeep        Fault = "it is nested too deep"
-	Twice          Fault = "a member stands there twice, with different values"
+	Twice          Fault = "a member stands there twice, and readers differ on which they take"
 	UnexpectedType Fault = "a value on the way has another type than the path says"
 	NotScalar      Fault = "the value is neither a string nor a number"
 	InvalidText    Fault = "the text is not valid Unicode"

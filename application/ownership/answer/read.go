@@ -40,7 +40,7 @@ func (r *reader) whole() error {
 	if err := r.value(&r.plan.root); err != nil {
 		return err
 	}
-	if r.space(); r.i < len(r.b) {
+	if r.peek(); r.i < len(r.b) {
 		return r.fault(NotJSON)
 	}
 	if r.plan.items && r.marks&listMark == 0 {
@@ -218,7 +218,8 @@ func (r *reader) member(n *node) (int, *Error) {
 }
 
 // watched reads the value of a member of the plan. Where the member was there
-// before, some readers take that one: then both must say the same.
+// before, some readers take that one: then both must say the same. A list stands
+// there once: what is cut from it would be counted twice.
 func (r *reader) watched(n *node, place int) *Error {
 	r.peek()
 	start := r.i
@@ -226,7 +227,7 @@ func (r *reader) watched(n *node, place int) *Error {
 		return err
 	}
 	now, before := span{start, r.i}, r.seen[place]
-	if before.to != 0 && !bytes.Equal(r.b[before.from:before.to], r.b[now.from:now.to]) {
+	if before.to != 0 && (n.under&listMark != 0 || !bytes.Equal(r.b[before.from:before.to], r.b[now.from:now.to])) {
 		return r.at(n, Twice)
 	}
 	r.seen[place] = now
