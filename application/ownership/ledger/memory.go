@@ -219,11 +219,12 @@ func (s *shard) settle(at uint32) {
 	s.cell(e.who).waiting--
 }
 
-// drop takes out all that is known of a thing.
-func (s *shard) drop(t thing) {
-	for i := *s.head(t); i != none; {
-		next := s.entries[i].next
-		if s.entries[i].thing == t {
+// drop takes out what is known of a target.
+func (s *shard) drop(t target) {
+	for i := *s.head(t.thing); i != none; {
+		e := &s.entries[i]
+		next := e.next
+		if e.thing == t.thing && (t.who == who{} || t.who == e.who) {
 			s.remove(i)
 		}
 		i = next
