@@ -58,7 +58,8 @@ func TestFlood_OfOnePrincipal_DoesNotPushOutOthers(t *testing.T) {
 		want(t, l, "order", fmt.Sprint(i), fmt.Sprint("user", i/100), ledger.Own)
 	}
 	// An eighth of 1,024 is eve's right; the other 800 were there first.
-	if read := w.reads.Load() - before; read > 0 {
+	// Once in 128 runs she shares her cell with one of them, who has a hundred.
+	if read := w.reads.Load() - before; read > 200 {
 		t.Errorf("a flood pushed %d of 800 entries of others out of memory", read)
 	}
 }
@@ -76,7 +77,7 @@ func TestFlood_OfOnePrincipal_MakesRoomForOthers(t *testing.T) {
 	for i := range 400 {
 		want(t, l, "order", fmt.Sprint(i), fmt.Sprint("user", i/100), ledger.Own)
 	}
-	if read := w.reads.Load() - before; read > 0 {
+	if read := w.reads.Load() - before; read > 200 { // as above
 		t.Errorf("%d of 400 entries of others had no room", read)
 	}
 }
@@ -111,8 +112,8 @@ func TestUse_KeepsAnEntryInMemory(t *testing.T) {
 	l := w.open(t)
 	noteAll(t, l, "ann", 0, 50)
 	flush(t, l)
-	for p := range 40 {
-		noteAll(t, l, fmt.Sprint("user", p), 1000+p*100, 1000+p*100+100)
+	for p := range 200 {
+		noteAll(t, l, fmt.Sprint("user", p), 1000+p*20, 1000+p*20+20)
 		before := w.reads.Load()
 		for i := range 50 {
 			want(t, l, "order", fmt.Sprint(i), "ann", ledger.Own)

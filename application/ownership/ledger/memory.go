@@ -11,7 +11,7 @@ const (
 	crowdShare = 8
 	// cells count what principals hold. Those that meet in one share its part,
 	// which costs them reading the store and no more; nobody can choose his cell.
-	cells = 256
+	cells = 1024
 	none  = ^uint32(0)
 )
 
@@ -78,7 +78,7 @@ func (s *shard) head(t thing) *uint32 {
 	return &s.heads[int(binary.LittleEndian.Uint32(t[4:]))&(len(s.heads)-1)]
 }
 
-func (s *shard) cell(w who) *cell { return &s.cells[w[0]] }
+func (s *shard) cell(w who) *cell { return &s.cells[binary.LittleEndian.Uint16(w[:])%cells] }
 
 // find gives the pair's entry, over or not, and the others of the thing that
 // are not over.
