@@ -126,7 +126,7 @@ func (l *Ledger) take() (items []item) {
 				items = append(items, item{shard: s, at: at, thing: e.thing, note: e.held()})
 			}
 		}
-		s.queue = s.queue[n:]
+		s.queue = append(s.queue[:0], s.queue[n:]...)
 		s.mu.Unlock()
 	}
 	return items
@@ -136,19 +136,17 @@ func (l *Ledger) take() (items []item) {
 // where another gate came in between.
 func (l *Ledger) write(ctx context.Context, items []item) error {
 	now := seconds(l.o.Now())
-	ops := make([]store.Op, 0, len(items))
+	var ops []store.Op
+	var lent []target
 	for i := range items {
-		it := &items[i]
-		op, changes, err := l.prepare(ctx, it, now)
+		op, err := l.prepare(ctx, &items[i], now)
 		if err != nil {
 			return err
 		}
-		if changes {
-			ops = append(ops, op)
-		}
+		ops, lent = op.onto(ops, lent)
 	}
 	if len(ops) > 0 {
-		err := l.o.Store.Batch(ctx, ops...)
+		err := l.announce(ctx, lent, ops)
 		if errors.Is(err, store.ErrConflict) {
 			return l.writeEach(ctx, items, now)
 		}
@@ -162,27 +160,50 @@ func (l *Ledger) write(ctx context.Context, items []item) error {
 	return nil
 }
 
-// prepare asks the store about one entry, and gives the op that writes it.
-func (l *Ledger) prepare(ctx context.Context, it *item, now uint32) (op store.Op, changes bool, err error) {
+// prepared is what writes an item, if anything does.
+type prepared struct {
+	op      store.Op
+	changes bool
+	target  target
+	// lent: what it replaces was lent. The other gates must learn that the time
+	// is another.
+	lent bool
+}
+
+func (p prepared) onto(ops []store.Op, lent []target) ([]store.Op, []target) {
+	if p.changes {
+		ops = append(ops, p.op)
+	}
+	if p.lent {
+		lent = append(lent, p.target)
+	}
+	return ops, lent
+}
+
+// prepare asks the store about one item.
+func (l *Ledger) prepare(ctx context.Context, it *item, now uint32) (p prepared, err error) {
+	it.result, it.refused = kept{held: it.note}, false
 	if !it.note.live(now) {
-		it.result = kept{held: it.note}
-		return op, false, nil // over before it was written
+		return p, nil // over before it was written
 	}
 	all, err := l.known(ctx, it.thing, now)
 	if err != nil {
-		return op, false, err
+		return p, err
 	}
 	var refusal error
-	it.result, refusal = l.resolve(all, it.note)
+	it.result, refusal = l.resolve(all, it.note, now)
 	if it.refused = refusal != nil; it.refused {
-		return op, false, nil
+		return p, nil
 	}
 	for _, k := range all {
 		if k.held == it.result.held {
-			return op, false, nil
+			return p, nil
 		}
+		p.lent = p.lent || k.who == it.note.who && k.how == Shared
 	}
-	return store.Op{Record: it.thing.record(it.result.held, it.result.version), Conditional: true}, true, nil
+	p.op = store.Op{Record: it.thing.record(it.result.held, it.result.version), Conditional: true}
+	p.changes, p.target = true, target{it.thing, it.note.who}
+	return p, nil
 }
 
 func (l *Ledger) writeEach(ctx context.Context, items []item, now uint32) error {
@@ -195,14 +216,22 @@ func (l *Ledger) writeEach(ctx context.Context, items []item, now uint32) error 
 	return nil
 }
 
+// writeAlone writes what another gate did not revoke meanwhile.
 func (l *Ledger) writeAlone(ctx context.Context, it *item, now uint32) error {
 	var err error
 	for range tries {
-		op, changes, failed := l.prepare(ctx, it, now)
-		if failed != nil || !changes {
+		if err := l.poll(ctx); err != nil {
+			return err
+		}
+		if !it.held() {
+			return nil
+		}
+		p, failed := l.prepare(ctx, it, now)
+		if failed != nil || !p.changes {
 			return failed
 		}
-		if err = l.o.Store.Batch(ctx, op); !errors.Is(err, store.ErrConflict) {
+		ops, lent := p.onto(nil, nil)
+		if err = l.announce(ctx, lent, ops); !errors.Is(err, store.ErrConflict) {
 			break
 		}
 	}
@@ -212,20 +241,31 @@ func (l *Ledger) writeAlone(ctx context.Context, it *item, now uint32) error {
 	return nil
 }
 
+// held says whether memory has the item still.
+func (it *item) held() bool {
+	it.shard.mu.Lock()
+	defer it.shard.mu.Unlock()
+	if int(it.at) >= len(it.shard.entries) { // all was dropped
+		return false
+	}
+	e := &it.shard.entries[it.at]
+	return e.thing == it.thing && e.who == it.note.who
+}
+
 // done brings memory to what the store has.
 func (l *Ledger) done(it *item) {
 	s := it.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := &s.entries[it.at]
-	if e.state != writing {
-		return // noted again meanwhile: it has its place on the queue
+	if int(it.at) >= len(s.entries) || s.entries[it.at].state != writing {
+		return // dropped meanwhile, or noted again: then it has its place on the queue
 	}
 	if it.refused {
 		s.remove(it.at)
 		l.refused.Add(1)
 		return
 	}
+	e := &s.entries[it.at]
 	e.set(it.result.held)
 	e.sure = true
 	s.settle(it.at)
@@ -236,7 +276,7 @@ func (l *Ledger) giveBack(items []item) {
 	for _, it := range items {
 		s := it.shard
 		s.mu.Lock()
-		if s.entries[it.at].state == writing {
+		if int(it.at) < len(s.entries) && s.entries[it.at].state == writing {
 			s.wait(it.at)
 		}
 		s.mu.Unlock()

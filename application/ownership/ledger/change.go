@@ -17,13 +17,29 @@ const (
 	maxChanges = 1000
 )
 
+// target is what a change is about: one principal of a thing, or all where who
+// is zero (which no hash is, but once in 2^96).
+type target struct {
+	thing thing
+	who   who
+}
+
+func (t target) bytes() []byte { return append(t.thing[:], t.who[:]...) }
+
+func readTarget(raw []byte) (t target, err error) {
+	if len(raw) != len(t.thing)+len(t.who) {
+		return t, fmt.Errorf("%w: a change of %d bytes", ErrRecord, len(raw))
+	}
+	return target{thing(raw[:len(t.thing)]), who(raw[len(t.thing):])}, nil
+}
+
 // Forget removes all that is known of a thing: it was deleted.
 func (l *Ledger) Forget(ctx context.Context, resource, id string) error {
 	t, _, err := l.named(resource, id, "nobody")
 	if err != nil {
 		return err
 	}
-	return l.change(ctx, t, func(all []kept) (ops []store.Op) {
+	return l.change(ctx, target{thing: t}, func(all []kept) (ops []store.Op) {
 		for _, k := range all {
 			ops = append(ops, store.Op{Record: t.record(k.held, 0), Delete: true})
 		}
@@ -37,7 +53,7 @@ func (l *Ledger) Revoke(ctx context.Context, resource, id, principal string) err
 	if err != nil {
 		return err
 	}
-	return l.change(ctx, t, func([]kept) []store.Op {
+	return l.change(ctx, target{t, w}, func([]kept) []store.Op {
 		return []store.Op{{Record: t.record(held{who: w}, 0), Delete: true}}
 	})
 }
@@ -49,7 +65,7 @@ func (l *Ledger) Transfer(ctx context.Context, resource, id, to string) error {
 		return err
 	}
 	until := seconds(l.o.Now().Add(l.o.Keep))
-	return l.change(ctx, t, func(all []kept) (ops []store.Op) {
+	return l.change(ctx, target{thing: t}, func(all []kept) (ops []store.Op) {
 		for _, k := range all {
 			if k.who != w {
 				ops = append(ops, store.Op{Record: t.record(k.held, 0), Delete: true})
@@ -71,14 +87,14 @@ func (l *Ledger) named(resource, id, principal string) (t thing, w who, err erro
 }
 
 // change writes ops together with the number by which the other gates learn of
-// it, and forgets the thing in memory, also where it fails: the store may have
+// it, and forgets the target in memory, also where it fails: the store may have
 // done it.
-func (l *Ledger) change(ctx context.Context, t thing, ops func([]kept) []store.Op) error {
+func (l *Ledger) change(ctx context.Context, t target, ops func([]kept) []store.Op) error {
 	if err := l.lock(ctx); err != nil {
 		return err
 	}
 	defer l.unlock()
-	defer l.dropThing(t)
+	defer l.drop(t)
 	var err error
 	for range tries {
 		if err = l.changeOnce(ctx, t, ops); !errors.Is(err, store.ErrConflict) {
@@ -91,23 +107,31 @@ func (l *Ledger) change(ctx context.Context, t thing, ops func([]kept) []store.O
 	return nil
 }
 
-func (l *Ledger) changeOnce(ctx context.Context, t thing, ops func([]kept) []store.Op) error {
+func (l *Ledger) changeOnce(ctx context.Context, t target, ops func([]kept) []store.Op) error {
 	if err := l.poll(ctx); err != nil {
 		return err
 	}
-	now := l.o.Now()
-	all, err := l.known(ctx, t, seconds(now))
+	all, err := l.known(ctx, t.thing, seconds(l.o.Now()))
 	if err != nil {
 		return err
 	}
-	batched := append([]store.Op{
-		{Record: store.Record{Kind: countKind, Key: countKey, Version: l.seen}, Conditional: true},
-		{Record: store.Record{Kind: changeKind, Key: changeKey(l.seen + 1), Value: t[:], Expires: now.Add(changeKept)}},
-	}, ops(all)...)
-	if err := l.o.Store.Batch(ctx, batched...); err != nil {
+	return l.announce(ctx, []target{t}, ops(all))
+}
+
+// announce applies ops, and with them tells the other gates what to forget. It
+// fails with store.ErrConflict where another gate told something meanwhile. Who
+// calls it holds changing.
+func (l *Ledger) announce(ctx context.Context, targets []target, ops []store.Op) error {
+	for i, t := range targets {
+		number := l.seen + uint64(i)
+		ops = append(ops,
+			store.Op{Record: store.Record{Kind: countKind, Key: countKey, Version: number}, Conditional: true},
+			store.Op{Record: store.Record{Kind: changeKind, Key: changeKey(number + 1), Value: t.bytes(), Expires: l.o.Now().Add(changeKept)}})
+	}
+	if err := l.o.Store.Batch(ctx, ops...); err != nil {
 		return err
 	}
-	l.seen++
+	l.seen += uint64(len(targets))
 	return nil
 }
 
@@ -140,7 +164,7 @@ func (l *Ledger) poll(ctx context.Context) error {
 	return nil
 }
 
-// follow forgets each thing that was changed since, or all where not every
+// follow forgets what was changed since, or all where not every
 // change can be told.
 func (l *Ledger) follow(ctx context.Context, last uint64) error {
 	if last < l.seen || last-l.seen > maxChanges {
@@ -155,10 +179,11 @@ func (l *Ledger) follow(ctx context.Context, last uint64) error {
 		if r.Key > changeKey(last) {
 			break // it comes with the next poll
 		}
-		if len(r.Value) != len(thing{}) {
-			return fmt.Errorf("%w: a change of %d bytes", ErrRecord, len(r.Value))
+		t, err := readTarget(r.Value)
+		if err != nil {
+			return err
 		}
-		l.dropThing(thing(r.Value))
+		l.drop(t)
 		told++
 	}
 	if told != last-l.seen {
@@ -167,11 +192,11 @@ func (l *Ledger) follow(ctx context.Context, last uint64) error {
 	return nil
 }
 
-// dropThing forgets a thing in memory, what waits of it too: it was noted
-// before the change was known.
-func (l *Ledger) dropThing(t thing) {
+// drop forgets a target in memory, what waits of it too: it was noted before
+// the change was known.
+func (l *Ledger) drop(t target) {
 	l.drops.Add(1)
-	s := l.shard(t)
+	s := l.shard(t.thing)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.drop(t)

@@ -21,9 +21,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // is told to.
 type world struct {
 	store.Store
-	clock        atomic.Int64 // nanoseconds
-	broken, hung atomic.Bool
-	reads        atomic.Int64
+	clock         atomic.Int64 // nanoseconds
+	broken, hung  atomic.Bool
+	reads         atomic.Int64
+	before, after atomic.Pointer[func()]
+}
+
+// beforeBatch and afterGet have do run once, at the next such call.
+func (w *world) beforeBatch(do func()) { w.before.Store(&do) }
+func (w *world) afterGet(do func())    { w.after.Store(&do) }
+
+func once(at *atomic.Pointer[func()]) {
+	if do := at.Swap(nil); do != nil {
+		(*do)()
+	}
 }
 
 func newWorld(t testing.TB) *world {
@@ -59,13 +70,18 @@ func (w *world) Get(ctx context.Context, kind, key string) (store.Record, error)
 	if err := w.trouble(ctx); err != nil {
 		return store.Record{}, err
 	}
-	return w.Store.Get(ctx, kind, key)
+	r, err := w.Store.Get(ctx, kind, key)
+	if kind == "ledger" {
+		once(&w.after)
+	}
+	return r, err
 }
 
 func (w *world) Batch(ctx context.Context, ops ...store.Op) error {
 	if err := w.trouble(ctx); err != nil {
 		return err
 	}
+	once(&w.before)
 	return w.Store.Batch(ctx, ops...)
 }
 

@@ -62,11 +62,11 @@ func (l *Ledger) known(ctx context.Context, t thing, now uint32) (all []kept, er
 
 // resolve gives what holds of a note, and of which version, once the store was
 // asked.
-func (l *Ledger) resolve(all []kept, note held) (kept, error) {
+func (l *Ledger) resolve(all []kept, note held, now uint32) (kept, error) {
 	var others crowd
 	for _, k := range all {
 		if k.who == note.who {
-			return kept{join(k.held, note), k.version}, nil
+			return kept{join(k.held, note, now), k.version}, nil
 		}
 		others.add(k.how)
 	}
@@ -83,7 +83,7 @@ func (l *Ledger) lookUnsure(ctx context.Context, t thing, note held, now uint32)
 	if err != nil {
 		return Unknown, err
 	}
-	k, refusal := l.resolve(all, note)
+	k, refusal := l.resolve(all, note, now)
 	s := l.shard(t)
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -228,7 +228,7 @@ func (l *Ledger) Note(ctx context.Context, e Entry) error {
 	defer s.mu.Unlock()
 	at, others := s.find(t, w, now)
 	if at != none && s.entries[at].held().live(now) {
-		return l.again(s, at, note)
+		return l.again(s, at, note, now)
 	}
 	if err := others.admit(note.how, l.o.MaxPerThing); err != nil {
 		return err
@@ -271,14 +271,13 @@ func (l *Ledger) noted(e Entry) (h held, now uint32, err error) {
 	return h, now, nil
 }
 
-// again notes what memory has already. A time that is hardly later is not
-// worth a write.
-func (l *Ledger) again(s *shard, at uint32, note held) error {
+// again notes what memory has already.
+func (l *Ledger) again(s *shard, at uint32, note held, now uint32) error {
 	e := &s.entries[at]
 	e.used = true
-	has, slack := e.held(), uint32(l.o.Keep/time.Second/16)
-	joined := join(has, note)
-	if joined.how == has.how && (joined.until == has.until || joined.how != Shared && joined.until > has.until && joined.until-has.until < slack) {
+	has := e.held()
+	joined := join(has, note, now)
+	if joined == has {
 		return nil
 	}
 	if e.state == settled && !s.mayWait(e.who) {

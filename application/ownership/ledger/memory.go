@@ -11,7 +11,7 @@ const (
 	crowdShare = 8
 	// cells count what principals hold. Those that meet in one share its part,
 	// which costs them reading the store and no more; nobody can choose his cell.
-	cells = 256
+	cells = 1024
 	none  = ^uint32(0)
 )
 
@@ -78,7 +78,7 @@ func (s *shard) head(t thing) *uint32 {
 	return &s.heads[int(binary.LittleEndian.Uint32(t[4:]))&(len(s.heads)-1)]
 }
 
-func (s *shard) cell(w who) *cell { return &s.cells[w[0]] }
+func (s *shard) cell(w who) *cell { return &s.cells[binary.LittleEndian.Uint16(w[:])%cells] }
 
 // find gives the pair's entry, over or not, and the others of the thing that
 // are not over.
@@ -219,11 +219,12 @@ func (s *shard) settle(at uint32) {
 	s.cell(e.who).waiting--
 }
 
-// drop takes out all that is known of a thing.
-func (s *shard) drop(t thing) {
-	for i := *s.head(t); i != none; {
-		next := s.entries[i].next
-		if s.entries[i].thing == t {
+// drop takes out what is known of a target.
+func (s *shard) drop(t target) {
+	for i := *s.head(t.thing); i != none; {
+		e := &s.entries[i]
+		next := e.next
+		if e.thing == t.thing && (t.who == who{} || t.who == e.who) {
 			s.remove(i)
 		}
 		i = next

@@ -45,15 +45,21 @@ func stronger(a, b How) How {
 //
 // A list that shows a thing makes nobody its owner to whom it was lent: it
 // would outlive the time that it was lent for. An owner stays one where the
-// thing is lent to him. Of two times the later holds, but of two loans the last.
-func join(has, note held) held {
+// thing is lent to him. Of two loans the last holds, else of two times the later;
+// but one that is later by less than a sixteenth of what is left is not worth a
+// write at each list.
+func join(has, note held, now uint32) held {
 	switch {
 	case has.how == Shared && note.how == Shared:
 		return note
 	case has.how == Shared && note.how == Listed, note.how == Shared:
 		return has
 	}
-	return held{who: has.who, how: stronger(has.how, note.how), until: max(has.until, note.until)}
+	joined := held{who: has.who, how: stronger(has.how, note.how), until: has.until}
+	if note.until > has.until && (note.until-has.until) >= (note.until-now)/16 {
+		joined.until = note.until
+	}
+	return joined
 }
 
 // crowd counts the others that a thing is known of.

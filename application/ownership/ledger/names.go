@@ -21,16 +21,13 @@ type (
 	who   [12]byte
 )
 
-// encoding is that of the store's keys: the thing, then the principal.
-var encoding = base64.RawURLEncoding
+func (t thing) prefix() string { return base64.RawURLEncoding.EncodeToString(t[:]) }
 
-func (t thing) prefix() string { return encoding.EncodeToString(t[:]) }
-
-func (t thing) key(w who) string { return t.prefix() + encoding.EncodeToString(w[:]) }
+func (t thing) key(w who) string { return t.prefix() + base64.RawURLEncoding.EncodeToString(w[:]) }
 
 // readKey is the reverse of key, for a key that begins with the thing's prefix.
 func readKey(key string, t thing) (w who, err error) {
-	raw, err := encoding.DecodeString(key[len(t.prefix()):])
+	raw, err := base64.RawURLEncoding.DecodeString(key[len(t.prefix()):])
 	if err != nil || len(raw) != len(w) {
 		return w, fmt.Errorf("%w: a key of %d bytes", ErrRecord, len(key))
 	}
