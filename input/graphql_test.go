@@ -133,3 +133,192 @@ func TestGraphQL_Documents_AreFollowed(t *testing.T) {
 		})
 	}
 }
+
+func TestGraphQL_Values_StandOnceAmongAllInputs(t *testing.T) {
+	const body = `{"query":"mutation($id: ID!, $n: Int = 41) { set(id: $id, n: $n, note: \"x' OR 1=1\") }","variables":{"id":"order-7"}}`
+	in, err := parser(t, Options{}).Parse(request("POST", "/graphql", body, jsonHeader))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	in.Each(func(i Input) bool {
+		all = append(all, i.Place.String()+"="+i.Value)
+		return true
+	})
+	for value, places := range map[string]string{
+		"order-7": "[json:variables.id=order-7]", "41": "[graphql:Mutation.set(n)=41]", "x' OR 1=1": "[graphql:Mutation.set(note)=x' OR 1=1]",
+	} {
+		found := slices.DeleteFunc(slices.Clone(all), func(s string) bool { return !strings.HasSuffix(s, "="+value) })
+		if fmt.Sprint(found) != places {
+			t.Errorf("%s, want %s", found, places)
+		}
+	}
+	if got := list(in.GraphQL()); fmt.Sprint(got) != "[graphql:Mutation.set(id)=order-7 graphql:Mutation.set(n)=41 graphql:Mutation.set(note)=x' OR 1=1]" {
+		t.Errorf("arguments %s", got)
+	}
+}
+
+func TestGraphQL_PersistedDocument_IsNotWhole(t *testing.T) {
+	const extensions = `{"persistedQuery":{"version":1,"sha256Hash":"ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"}}`
+	for name, r := range map[string][2]string{
+		"JSON": {"/graphql", `{"operationName":"Order","variables":{"id":7,"of":["a"]},"extensions":` + extensions + `}`},
+		"GET":  {"/graphql?operationName=Order&variables=" + url.QueryEscape(`{"id":7,"of":["a"]}`) + "&extensions=" + url.QueryEscape(extensions), ""},
+	} {
+		in, err := parser(t, Options{}).Parse(request("POST", r[0], r[1], jsonHeader))
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		operations, arguments, whole := short(in)
+		if whole || len(operations) > 0 || fmt.Sprint(arguments) != "[$id=7 $of[]=a]" {
+			t.Errorf("%s: %s %s, whole %v", name, operations, arguments, whole)
+		}
+	}
+}
+
+func TestGraphQL_WhatIsNone_IsNoError(t *testing.T) {
+	for name, c := range map[string]struct {
+		target, body, header string
+		whole                bool
+	}{
+		"a search":                {"/search", `{"query":"winter shoes","page":2}`, jsonHeader, true},
+		"prose that begins so":    {"/search", `{"query":"query for a {thing}, please","variables":{"a":1}}`, jsonHeader, false},
+		"a title":                 {"/search", `{"query":"Mutation testing in practice"}`, jsonHeader, true},
+		"Elasticsearch":           {"/_search", `{"query":{"match":{"title":"x"}},"size":10}`, jsonHeader, true},
+		"PromQL":                  {"/api/v1/query?query=" + url.QueryEscape(`rate(http_requests_total{job="x"}[5m])`), "", "", false},
+		"LogQL":                   {"/loki/api/v1/query", url.Values{"query": {`{app="x"} |= "error"`}}.Encode(), formHeader, false},
+		"AQL":                     {"/_api/cursor", `{"query":"FOR u IN users FILTER u.x == @x RETURN {a: u.b}","bindVars":{"x":1}}`, jsonHeader, false},
+		"SPARQL":                  {"/sparql?query=" + url.QueryEscape("SELECT ?s WHERE { ?s ?p ?o }"), "", "", false},
+		"MongoDB's shell":         {"/find", `{"query":"{name: 1, age: {$gt: 3}}"}`, jsonHeader, false},
+		"extensions of something": {"/certificates", `{"extensions":{"basicConstraints":true}}`, jsonHeader, true},
+		"operations of a form":    {"/jobs", parts(field("operations", "add, remove"), field("query", "x")), multipartType, true},
+		"a semicolon in a query":  {"/graphql?query=" + url.QueryEscape(`{ a(x: "1;query={") }`), "", "", true},
+		"a plus in a query":       {"/graphql?query=query+Q+{a(x:1)}", "", "", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, err := parser(t, Options{}).Parse(request("POST", c.target, c.body, c.header))
+			if err != nil {
+				t.Error(err)
+			}
+			if _, whole := in.Operations(); whole != c.whole {
+				t.Errorf("whole is %v", whole)
+			}
+		})
+	}
+}
+
+func TestGraphQL_Malformed_IsAnErrorThatKeepsWhatWasRead(t *testing.T) {
+	for name, c := range map[string][3]string{
+		"cut off":                   {`{"query":"mutation { a(x: 1) b(x: "}`, jsonHeader, "[Mutation.a(x)=1]"},
+		"not the language":          {`{"query":"{ a(x: 1) ; }","variables":{}}`, jsonHeader, "[Query.a(x)=1]"},
+		"by its type":               {"a b c {", "Content-Type: application/graphql", "[]"},
+		"a fragment of itself":      {`{"query":"query Q { a(x: 1) ...F } fragment F on Query { b { ...F } }"}`, jsonHeader, "[Query.a(x)=1]"},
+		"fragments of each other":   {`{"query":"query Q { ...F } fragment F on Query { a(x: 1) ...G } fragment G on Query { ...F }"}`, jsonHeader, "[Query.a(x)=1]"},
+		"a document nine times":     {"{" + strings.Repeat(`"query":"{a}",`, 9) + `"x":1}`, jsonHeader, "[]"},
+		"a definition of the types": {`{"query":"query { a(x: 1) } type T { a: Int }"}`, jsonHeader, "[Query.a(x)=1]"},
+	} {
+		in, err := parser(t, Options{}).Parse(request("POST", "/graphql", c[0], c[1]))
+		_, arguments, whole := short(in)
+		if rule(err) != RuleMalformedGraphQL || whole || fmt.Sprint(arguments) != c[2] {
+			t.Errorf("%s: %v, %s, whole %v", name, err, arguments, whole)
+		}
+		if err != nil && strings.Contains(err.Error(), "a(x") {
+			t.Errorf("%s: the error holds an input: %v", name, err)
+		}
+	}
+}
+
+// bombs are documents that are small beside what they ask for.
+func bombs() map[string]struct{ body, rule string } {
+	wrap := func(doc, variables string) string {
+		return `{"query":"` + strings.ReplaceAll(doc, `"`, `\"`) + `","variables":` + variables + `}`
+	}
+	var doubling, nested strings.Builder
+	doubling.WriteString("query Q { ...F0 } ")
+	for i := range 40 {
+		fmt.Fprintf(&doubling, "fragment F%d on T { a { ...F%d } b { ...F%d } } ", i, i+1, i+1)
+	}
+	doubling.WriteString("fragment F40 on T { x(y: 1) }")
+	var same strings.Builder
+	same.WriteString("query Q { ...F0 } ")
+	for i := range 100 {
+		fmt.Fprintf(&same, "fragment F%d on T { ...F%d ...F%d } ", i, i+1, i+1)
+	}
+	same.WriteString("fragment F100 on T { x(y: 1) }")
+	for i := range 60 {
+		fmt.Fprintf(&nested, "fragment F%d on T { a { a { a { ...F%d } } } } ", i, i+1)
+	}
+	return map[string]struct{ body, rule string }{
+		"fragments that double":         {wrap(doubling.String(), "{}"), RuleBomb},
+		"fragments that double nothing": {wrap(same.String(), "{}"), ""},
+		"fragments that nest":           {wrap("query Q { ...F0 } "+nested.String()+"fragment F60 on T { x(y: 1) }", "{}"), RuleTooDeep},
+		"aliases":                       {wrap("{ "+strings.Repeat("a: b(x: 1) ", 3000)+"}", "{}"), RuleBomb},
+		"fields that nest":              {wrap("query "+strings.Repeat("{a", 500)+strings.Repeat("}", 500), "{}"), RuleTooDeep},
+		"fields that nest very deep":    {wrap("query "+strings.Repeat("{a", 5000)+strings.Repeat("}", 5000), "{}"), RuleTooDeep},
+		"lists that nest":               {wrap("query {a(x: "+strings.Repeat("[", 100_000)+")}", "{}"), RuleTooDeep},
+		"a variable many times":         {wrap("query($v: [I]) { "+strings.Repeat("a(x: $v) ", 1500)+"}", `{"v":[`+strings.Repeat("1,", 5000)+`1]}`), RuleBomb},
+		"nothing, many times":           {wrap("query($v: [I]) { "+strings.Repeat("a(x: $v) ", 1500)+"}", `{"v":[`+strings.Repeat("{},", 5000)+`{}]}`), RuleBomb},
+		"a long document":               {wrap("query { "+strings.Repeat("a ", 140_000)+"}", "{}"), RuleBomb},
+		"a large batch":                 {"[" + strings.Repeat(`{"query":"{a}"},`, 1200) + "1]", RuleBomb},
+		"a name that is too long":       {wrap("{ "+strings.Repeat("a", 4000)+"(x: 1) "+strings.Repeat("b", 90)+" { c("+strings.Repeat("d", 60)+": 2) e(f: 3) } }", "{}"), ""},
+	}
+}
+
+func TestGraphQL_Bombs_AreBounded(t *testing.T) {
+	for name, c := range bombs() {
+		t.Run(name, func(t *testing.T) {
+			in, err := parser(t, Options{}).Parse(request("POST", "/graphql", c.body, jsonHeader))
+			if rule(err) != c.rule {
+				t.Errorf("%v, want %q", err, c.rule)
+			}
+			if n := len(in.GraphQL()); n > 2*100_000+2 {
+				t.Errorf("%d arguments", n)
+			}
+			_, whole := in.Operations()
+			if cut := strings.Contains(c.body, strings.Repeat("a", 4000)); whole != (c.rule == "" && !cut) {
+				t.Errorf("whole is %v", whole)
+			}
+			for _, i := range in.GraphQL() {
+				if len(i.Place.Name) > maxPlaceName {
+					t.Fatalf("the place %q", i.Place.Name)
+				}
+			}
+		})
+	}
+}
+
+func TestGraphQL_NameThatIsCut_LeavesOthersWhole(t *testing.T) {
+	in, err := parser(t, Options{}).Parse(request("POST", "/graphql", bombs()["a name that is too long"].body, jsonHeader))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "Query." + strings.Repeat("b", 90) + ".e(f)=3"
+	if _, arguments, _ := short(in); !slices.Contains(arguments, want) {
+		t.Errorf("%q is not in %q", want, arguments)
+	}
+}
+
+func TestGraphQL_StreamedUpload_IsKnownBeforeTheBackendReadsOn(t *testing.T) {
+	const doc = `mutation($f: Upload!, $id: ID!) { attach(order: $id, file: $f, note: \"n\") { id } }`
+	body := parts(field("operations", `{"query":"`+doc+`","variables":{"f":null,"id":"7"}}`), field("map", `{"0":["variables.f"]}`),
+		"Content-Disposition: form-data; name=\"0\"; filename=\"a.bin\"\r\n\r\n"+strings.Repeat("x", 1<<16))
+	r := request("POST", "/graphql", body, multipartType)
+	r.ContentLength = -1
+	in, err := parser(t, Options{}).Parse(r)
+	if err != nil || !in.Streamed() {
+		t.Fatal(err)
+	}
+	var seen []string
+	in.OnInput(func(i Input) error {
+		if i.Place.Name == "operations" {
+			_, arguments, whole := short(in)
+			seen = append(arguments, fmt.Sprint(whole))
+		}
+		return nil
+	})
+	if sent, err := io.ReadAll(r.Body); err != nil || string(sent) != body {
+		t.Error(err)
+	}
+	if fmt.Sprint(seen) != "[Mutation.attach(order)=7 Mutation.attach(note)=n true]" {
+		t.Errorf("when the field arrived: %q", seen)
+	}
+}
