@@ -22,6 +22,10 @@ const (
 	// JSON is a string, number or boolean of a JSON body; its name is the
 	// path to it with array positions left out, such as "items[].name".
 	JSON
+	// GraphQL is a value given to an argument; its name is the operation's
+	// kind, the path of the fields by their names, whatever their aliases, and
+	// the path to the value, such as "Mutation.updateOrder(input.lines[].sku)".
+	GraphQL
 	// Multipart is a field of a multipart/form-data body.
 	Multipart
 	// FileName is the declared name of an uploaded file.
@@ -41,8 +45,8 @@ const (
 )
 
 var placeNames = [...]string{
-	Whole: "request", PathSegment: "path", Query: "query", Form: "form", JSON: "json", Multipart: "multipart",
-	FileName: "filename", Cookie: "cookie", Header: "header", Key: "key", Body: "body", Row: "row",
+	Whole: "request", PathSegment: "path", Query: "query", Form: "form", JSON: "json", GraphQL: "graphql",
+	Multipart: "multipart", FileName: "filename", Cookie: "cookie", Header: "header", Key: "key", Body: "body", Row: "row",
 }
 
 func (k PlaceKind) String() string {

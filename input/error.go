@@ -13,6 +13,7 @@ const (
 	RuleBomb               = "bomb"
 	RuleEncoding           = "encoding"
 	RuleMalformedJSON      = "malformed-json"
+	RuleMalformedGraphQL   = "malformed-graphql"
 	RuleMalformedForm      = "malformed-form"
 	RuleMalformedMultipart = "malformed-multipart"
 	RuleMalformedPath      = "malformed-path"

@@ -26,11 +26,16 @@ func pairInputs(s string, kind gatehouse.PlaceKind, b *builder) *Error {
 		if !strings.Contains(pair, ";") {
 			continue
 		}
+		f.sub = true
 		for sub := range strings.SplitSeq(pair, ";") {
 			if err := f.pair(sub); err != nil {
 				return err
 			}
 		}
+		f.sub = false
+	}
+	if f.asked != nil {
+		b.asked = append(b.asked, f.asked)
 	}
 	return f.joined()
 }
@@ -43,6 +48,9 @@ type form struct {
 	// repeat those of the names that came again.
 	first  []string
 	repeat map[int][]string
+	// asked is what the pairs ask of GraphQL; sub is set in what is split at ";".
+	asked *asked
+	sub   bool
 	// printableOnly skips pairs with other than printable ASCII in them.
 	printableOnly bool
 }
@@ -55,6 +63,9 @@ func (f *form) pair(pair string) *Error {
 	name, value := unescape(rawName, true), unescape(rawValue, true)
 	if f.printableOnly && (rawName == "" || rawValue == "" || !printable(name) || !printable(value)) {
 		return nil
+	}
+	if asksMore(name) {
+		f.ask(name, value)
 	}
 	place := placeName(name)
 	if at, known := f.names.add(name); !known {

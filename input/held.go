@@ -1,6 +1,7 @@
 package input
 
 import (
+	"encoding/json"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
@@ -21,7 +22,6 @@ func (p *Parser) parseHeld(text string, m media, codings []string, b *builder) *
 // undecoded adds what a backend that ignores Content-Encoding reads, where
 // that is anything.
 func (p *Parser) undecoded(text string, m media, b *builder) {
-	trimmed := strings.TrimLeft(text, " \t\r\n")
 	switch {
 	case m.format == formBody:
 		f := form{kind: gatehouse.Form, b: b, printableOnly: true}
@@ -30,7 +30,7 @@ func (p *Parser) undecoded(text string, m media, b *builder) {
 				return
 			}
 		}
-	case m.format == jsonBody && trimmed != "" && (trimmed[0] == '{' || trimmed[0] == '['):
+	case m.format == jsonBody && startsJSON(text):
 		_ = jsonInputs(text, "", p.o.MaxDepth, b) // most often it is not JSON
 	case m.format == multipartBody && m.boundary != "" && strings.Contains(text, m.boundary):
 		_ = p.parseMultipart(text, m, b) // most often it is not multipart
@@ -52,14 +52,26 @@ func (p *Parser) parseText(text string, m media, b *builder) *Error {
 		}
 		// curl -d sends JSON with this type unless told otherwise, and
 		// backends that expect JSON read it.
-		if t := strings.TrimLeft(text, " \t\r\n"); t != "" && (t[0] == '{' || t[0] == '[') {
-			if err := jsonInputs(t, "", p.o.MaxDepth, b); err != nil && err.Rule != RuleMalformedJSON {
+		if startsJSON(text) {
+			if err := jsonInputs(text, "", p.o.MaxDepth, b); err != nil && err.Rule != RuleMalformedJSON {
 				return err
 			}
 		}
 		return nil
 	case multipartBody:
 		return p.parseMultipart(text, m, b)
+	case graphQLBody:
+		// Some servers take JSON of this type too, whatever it says.
+		if startsJSON(text) && json.Valid([]byte(text)) {
+			return jsonInputs(text, "", p.o.MaxDepth, b)
+		}
+		b.asked = append(b.asked, &asked{documents: []document{{text: text, typed: true}}})
 	}
 	return nil
+}
+
+// startsJSON reports whether text begins as an object or a list does.
+func startsJSON(text string) bool {
+	text = strings.TrimLeft(text, " \t\r\n")
+	return text != "" && (text[0] == '{' || text[0] == '[')
 }

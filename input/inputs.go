@@ -23,7 +23,7 @@ type Inputs struct {
 	path, query string
 	host        string
 	headers     []headerLine
-	max         int
+	max, depth  int
 
 	mu       sync.Mutex
 	built    [headGroups]bool
@@ -33,6 +33,11 @@ type Inputs struct {
 	err      *Error
 	hooks    []func(Input) error
 	ends     []func(*Error) error
+
+	// url is what the query asks of GraphQL, and operations what it and the
+	// body were found to.
+	url        *asked
+	operations operations
 }
 
 type headerLine struct {
@@ -147,7 +152,7 @@ func (in *Inputs) build(group int) *Error {
 	case pathGroup:
 		err = pathInputs(in.path, &b)
 	case queryGroup:
-		err = pairInputs(in.query, gatehouse.Query, &b)
+		err = in.queryInputs(&b)
 	case cookieGroup:
 		err = cookieInputs(in.headers, &b)
 	case headerGroup:
@@ -167,6 +172,15 @@ type builder struct {
 	emit func(Input) error
 	// aborted is what emit returned.
 	aborted error
+	// asks is set where JSON has a member that a request of GraphQL has, and
+	// asked are the requests of GraphQL found so far.
+	// wants is set where any object may hold the variables.
+	asks, wants bool
+	asked       []*asked
+	// documents counts their bytes, and steps those of following them.
+	documents, steps int
+	// in is set where the body streams, so that they are read at once.
+	in *Inputs
 }
 
 // add records value as it is and, where it is not UTF-8, with U+FFFD for what

@@ -14,6 +14,15 @@ import (
 // order mark or record separator (RFC 7464) before a value. prefix begins the
 // names of the places.
 func jsonInputs(s, prefix string, maxDepth int, b *builder) *Error {
+	err := walkJSON(s, prefix, maxDepth, b)
+	if b.asks || b.wants {
+		b.asks = false
+		b.askedJSON(s, maxDepth)
+	}
+	return err
+}
+
+func walkJSON(s, prefix string, maxDepth int, b *builder) *Error {
 	w := walker{s: strings.TrimPrefix(s, "\uFEFF"), b: b, maxDepth: maxDepth}
 	w.path = append(make([]byte, 0, maxPlaceName), prefix...)
 	w.stack = make([]level, 0, 8)
@@ -185,6 +194,9 @@ func (w *walker) key() *Error {
 	if top.base > 0 {
 		w.path = appendName(w.path, ".")
 	}
+	if len(w.stack) <= 2 && asks(name) && w.asked(name) {
+		w.b.asks = true
+	}
 	before := len(w.path)
 	w.path = appendName(w.path, name)
 	top.place = ""
@@ -332,6 +344,13 @@ func (w *walker) unicode(i int) (rune, int) {
 // number reads a number as RFC 8259 section 6 has it.
 func (w *walker) number() *Error {
 	start := w.i
+	if err := w.skipNumber(); err != nil {
+		return err
+	}
+	return w.b.add(gatehouse.JSON, w.place(), w.s[start:w.i])
+}
+
+func (w *walker) skipNumber() *Error {
 	if w.s[w.i] == '-' {
 		w.i++
 	}
@@ -355,7 +374,7 @@ func (w *walker) number() *Error {
 			return w.bad("a broken number")
 		}
 	}
-	return w.b.add(gatehouse.JSON, w.place(), w.s[start:w.i])
+	return nil
 }
 
 func (w *walker) digits() int {

@@ -13,6 +13,7 @@ const (
 	jsonBody
 	formBody
 	multipartBody
+	graphQLBody
 	// unknown is a body without a type that says anything: JSON if it looks so.
 	unknown
 )
@@ -37,6 +38,7 @@ var formats = map[string]format{
 	"application/x-www-form-urlencoded":      formBody,
 	"application/x-www-form-urlencoded-utf8": formBody,
 	"multipart/form-data":                    multipartBody,
+	"application/graphql":                    graphQLBody,
 	"text/plain":                             unknown,
 	"":                                       unknown,
 }

@@ -42,6 +42,8 @@ type multipart struct {
 	fresh bool
 	value []byte
 	keys  names
+	// asked is what fields ask of GraphQL.
+	asked *asked
 	// over is set behind the closing delimiter.
 	over bool
 }
@@ -102,7 +104,7 @@ func (m *multipart) feed(p []byte) *Error {
 // finish is called at the body's end.
 func (m *multipart) finish() *Error {
 	if m.over {
-		return nil
+		return m.askedFields()
 	}
 	return malformedMultipart("the body ends before its closing boundary")
 }
@@ -306,6 +308,9 @@ func (m *multipart) complete() *Error {
 	}
 	for _, name := range p.names {
 		place := placeName(name)
+		if err := m.ask(name, value); err != nil {
+			return err
+		}
 		if !p.file {
 			if err := m.b.add(gatehouse.Multipart, place, value); err != nil {
 				return err
@@ -316,13 +321,18 @@ func (m *multipart) complete() *Error {
 				}
 			}
 		}
-		if p.json {
+		if upload := strings.EqualFold(name, uploadField); p.json || upload && startsJSON(value) {
+			read := jsonInputs
+			if upload {
+				read = walkJSON // ask has read it
+			}
 			// Not each field that says so is: what is not is a value above.
-			if err := jsonInputs(value, place, m.p.o.MaxDepth, m.b); err != nil && err.Rule != RuleMalformedJSON {
+			if err := read(value, place, m.p.o.MaxDepth, m.b); err != nil && err.Rule != RuleMalformedJSON {
 				return err
 			}
 		}
 	}
+	m.b.asks = false
 	return nil
 }
 

@@ -110,7 +110,7 @@ func (p *Parser) ParseHead(r *http.Request) (*Inputs, error) {
 
 func (p *Parser) head(r *http.Request) *Inputs {
 	return &Inputs{
-		path: r.URL.EscapedPath(), query: r.URL.RawQuery, host: r.Host, headers: headerLines(r.Header), max: p.o.MaxInputs,
+		path: r.URL.EscapedPath(), query: r.URL.RawQuery, host: r.Host, headers: headerLines(r.Header), max: p.o.MaxInputs, depth: p.o.MaxDepth,
 	}
 }
 
@@ -143,7 +143,7 @@ func (in *Inputs) checkHead() *Error {
 	}
 	sizes := [...]int{pathGroup: len(in.path), queryGroup: len(in.query), cookieGroup: cookies}
 	for group, size := range sizes {
-		if size*worstPerByte > in.max {
+		if size*worstPerByte > in.max || group == queryGroup && mayAsk(in.query) {
 			if err := in.build(group); err != nil {
 				return err
 			}
@@ -181,8 +181,11 @@ func (p *Parser) held(r *http.Request, in *Inputs, m media) (*Error, error) {
 	// would make the client see another one, and a backend that ignores it
 	// would be waited for.
 	r.Header.Del("Expect")
-	b := builder{max: p.o.MaxInputs}
+	b := builder{max: p.o.MaxInputs, wants: in.wanted()}
 	err := p.parseHeld(text, m, r.Header["Content-Encoding"], &b)
+	if e := in.bodyAsked(&b); err == nil {
+		err = e
+	}
 	in.body = b.inputs
 	switch {
 	case readErr != nil:
