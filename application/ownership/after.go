@@ -110,7 +110,7 @@ func (c *Case) read(r *rule, of *Answer) finding {
 		owners, err = r.plan.ReadHeader(of.Header)
 	case !of.Whole:
 		return unknown("the answer is longer than what is held to be judged")
-	case r.Owner.Selector == "" && !isJSON(of.Header), r.Owner.Selector != "" && !isHTML(of.Header):
+	case !r.plan.Accepts(of.Header.Get("Content-Type")):
 		return unknown("the answer is of another type than the rule reads")
 	default:
 		owners, err = r.plan.Read(of.Body)
@@ -150,7 +150,7 @@ func (c *Case) judge(r *rule, o *answer.Owners) finding {
 // collection judges a list item by item. body is what an earlier rule made of it.
 func (c *Case) collection(a *asked, of *Answer, body []byte) (gatehouse.Decision, []byte, int) {
 	r := a.rule
-	if !of.Whole || !isJSON(of.Header) {
+	if !of.Whole || !r.plan.Accepts(of.Header.Get("Content-Type")) {
 		return unknown("the list is too long to be judged, or no JSON").decision(), nil, 0
 	}
 	text := of.Body
@@ -169,12 +169,6 @@ func (c *Case) collection(a *asked, of *Answer, body []byte) (gatehouse.Decision
 		return gatehouse.Denied(RuleMixed, gatehouse.Place{}, "%d of the list's items are not the principal's", cut).WithStatus(http.StatusNotFound), nil, 0
 	}
 	return gatehouse.Passed(), out, cut
-}
-
-func isJSON(h http.Header) bool {
-	kind, _, _ := strings.Cut(strings.ToLower(h.Get("Content-Type")), ";")
-	kind = strings.TrimSpace(kind)
-	return kind == "application/json" || strings.HasSuffix(kind, "+json") || kind == "text/json"
 }
 
 func isHTML(h http.Header) bool {

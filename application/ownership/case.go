@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+	"github.com/gatehousehq/gatehouse/input"
 )
 
 // A Case is one request under the rules that match it.
@@ -100,6 +101,7 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 		return d
 	}
 	r := a.rule
+	change = change && !c.q.queries(r)
 	fromAnswer := !change && c.q.Method != http.MethodHead && (r.tells() || r.Owner.Column != "")
 	switch {
 	case fromAnswer:
@@ -118,6 +120,15 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 		}
 	}
 	return gatehouse.Passed()
+}
+
+// queries reports whether the request is of GraphQL and only reads.
+func (q *Request) queries(r *rule) bool {
+	if len(r.ids) == 0 || r.ids[0].kind != "graphql" || q.Inputs == nil {
+		return false
+	}
+	all, whole := q.Inputs.Operations()
+	return whole && len(all) > 0 && !slices.ContainsFunc(all, input.Operation.Mutation)
 }
 
 // administers reports whether the principal may have everybody's things by a rule,

@@ -74,7 +74,7 @@ func (g *giving) given(r *rule, q *Request, a *Answer) (ids []string, how ledger
 		how = ledger.Created
 	}
 	if g.plan != nil {
-		if !a.Whole || !isJSON(a.Header) {
+		if !a.Whole || !g.plan.Accepts(a.Header.Get("Content-Type")) {
 			return nil, how
 		}
 		named, err := g.plan.Read(a.Body)

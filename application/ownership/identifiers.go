@@ -58,12 +58,13 @@ func (p place) among(q *Request, add func(string)) (whole bool) {
 		take(q.Inputs.Cookies(), gatehouse.Cookie)
 		return true
 	case "graphql":
-		q.Inputs.Each(func(i input.Input) bool {
-			if i.Place.Kind.String() == "graphql" && i.Place.Name == p.name {
+		for _, i := range q.Inputs.GraphQL() {
+			if i.Place.Name == p.name {
 				add(i.Value)
 			}
-			return true
-		})
+		}
+		_, read := q.Inputs.Operations()
+		return read && !q.Unread && q.Inputs.Err() == nil
 	default:
 		take(q.Inputs.Query(), gatehouse.Query)
 		take(q.Inputs.Body(), gatehouse.Form, gatehouse.Multipart, gatehouse.JSON)
