@@ -16,11 +16,14 @@ const maxIDs = 256
 func (r *rule) identifiers(q *Request) (ids []string, whole bool) {
 	whole = true
 	add := func(v string) {
-		switch {
-		case len(ids) >= maxIDs:
-			whole = false
-		case !slices.Contains(ids, v):
-			ids = append(ids, v)
+		for part := range strings.SplitSeq(v, ",") {
+			switch {
+			case part == "" && v != "":
+			case len(ids) >= maxIDs:
+				whole = false
+			case !slices.Contains(ids, part):
+				ids = append(ids, part)
+			}
 		}
 	}
 	for _, p := range r.ids {
@@ -59,7 +62,7 @@ func (p place) among(q *Request, add func(string)) (whole bool) {
 		return true
 	case "graphql":
 		for _, i := range q.Inputs.GraphQL() {
-			if i.Place.Name == p.name {
+			if rest, ok := strings.CutSuffix(i.Place.Name, p.name); ok && (rest == "" || rest[len(rest)-1] == '.') {
 				add(i.Value)
 			}
 		}
