@@ -84,7 +84,8 @@ type SignInRoute struct {
 	Kind    string           `yaml:"kind" need:"true" enum:"none,sign_in,sign_up,recovery,second_factor,confirm,sign_out,coupon" doc:"What they are; none needs a reason." example:"sign_in"`
 	Account string           `yaml:"account" doc:"The field that names the account; found where not given." example:"user"`
 	Secret  string           `yaml:"secret" doc:"The field that proves it; found where not given." example:"pin"`
-	Reason  gatehouse.Reason `yaml:"reason" doc:"Why it is no attempt." example:"a search that has a field password"`
+	SignsIn bool             `yaml:"signs_in" default:"false" doc:"Says of sign_up that it signs in whom it registers, in a session that its answer begins, and tells names that are taken. Needed where visitors have a session too; needs a reason."`
+	Reason  gatehouse.Reason `yaml:"reason" doc:"Why it is no attempt, or signs_in." example:"a search that has a field password"`
 }
 
 // JWT is an issuer whose tokens count.

@@ -34,7 +34,7 @@ func (g *Gate) openSignIns(c *config.Config) (err error) {
 func finderOf(c *config.Config) (*signin.Finder, error) {
 	o := signin.FinderOptions{CaseSensitive: c.Identity.SignIn.CaseSensitive}
 	for _, r := range c.Identity.SignIn.Routes {
-		route := signin.Route{Path: r.Path, Method: r.Method, Reason: r.Reason, Account: r.Account, Secret: r.Secret}
+		route := signin.Route{Path: r.Path, Method: r.Method, Reason: r.Reason, Account: r.Account, Secret: r.Secret, SignsIn: r.SignsIn}
 		if err := route.Kind.UnmarshalText([]byte(r.Kind)); err != nil {
 			return nil, err
 		}
@@ -186,6 +186,10 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 	}
 	signs := signsIn(a.Kind)
 	switch {
+	case verdict.Registers != "":
+		return t.registered(ctx, a, answer, verdict, told)
+	case a.Kind == signin.SignUp && t.found.Outcome != source.Known:
+		return nil // whether it gives what visitors have, or a session, is not known
 	case signs && verdict.Outcome == signin.Failure:
 		a.outcome = verdict.Outcome
 		t.gate.record(ctx, events.BackendLoginFail(t.about(), a.Route, told))
@@ -205,6 +209,19 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 	if d := bound.Decision; d.Rule != "" && d.Verdict != gatehouse.Pass {
 		d.Rung, d.Route = source.Rung, a.Route
 		t.gate.record(ctx, events.SessionFixed(t.about(), d))
+	}
+	return err
+}
+
+// registered binds a session that begins with a sign-up.
+func (t *transit) registered(ctx context.Context, a *attempt, answer signin.Answer, verdict signin.Verdict, told events.Attempt) error {
+	r, err := t.asm.who.sessions.Register(ctx, backend.SignIn{Request: t.r, Answer: answer, Account: verdict.Registers}, a.SignsIn)
+	if r.Taken {
+		t.gate.signIns.model.Taken(a.Attempt)
+	}
+	if r.Credentials > 0 {
+		told.Account, told.Why = verdict.Registers, "the sign-up made the account and signed it in: "+told.Why
+		t.gate.record(ctx, events.BackendLogin(t.about(), a.Route, told))
 	}
 	return err
 }
