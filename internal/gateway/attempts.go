@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -11,6 +12,7 @@ import (
 	"github.com/gatehousehq/gatehouse/identity/source"
 	"github.com/gatehousehq/gatehouse/identity/source/backend"
 	"github.com/gatehousehq/gatehouse/identity/throttle"
+	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/internal/config"
 )
 
@@ -54,21 +56,35 @@ type attempt struct {
 	outcome signin.Outcome
 	// body is the beginning of the answer, without its coding.
 	body []byte
+	// mu guards all of it, and how the client stands, while a body streams; over is
+	// set once the backend has answered.
+	mu   sync.Mutex
+	over bool
 }
 
 // basic reports whether the attempt is HTTP Basic, which comes with each request.
 func (a *attempt) basic() bool { return a.SecretAt.Kind == gatehouse.Header }
+
+// opened reports whether the attempt had the right secret of one account.
+func (a *attempt) opened(o signin.Outcome) bool {
+	return (o == signin.Success || o == signin.Halfway) && a.Account != "" && len(a.Secrets) > 0 && !a.Ambiguous && !a.Batch && !a.basic()
+}
 
 // tries finds what the request tries, once its inputs are read.
 func (t *transit) tries() *attempt {
 	a := &t.attempt
 	if !a.looked {
 		a.looked = true
-		a.Attempt = t.asm.finder.Find(t.r, t.x.Inputs)
-		a.SignedIn = t.found.Outcome == source.Known
-		if (a.Kind == signin.SecondFactor || a.Kind == signin.Confirm) && a.Account == "" {
-			a.Account = t.sessionsAccount()
-		}
+		a.Attempt = t.find()
+	}
+	return a
+}
+
+func (t *transit) find() signin.Attempt {
+	a := t.asm.finder.Find(t.r, t.x.Inputs)
+	a.SignedIn = t.found.Outcome == source.Known
+	if (a.Kind == signin.SecondFactor || a.Kind == signin.Confirm) && a.Account == "" {
+		a.Account = t.sessionsAccount()
 	}
 	return a
 }
@@ -84,24 +100,35 @@ func (t *transit) sessionsAccount() string {
 
 func throttleRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
-		a := t.tries()
-		if a.Kind == signin.None || a.Kind == signin.SignOut {
-			return gatehouse.Passed()
+		if t.x.Inputs != nil && t.x.Inputs.Streamed() {
+			t.x.Inputs.OnEnd(func(*input.Error) error { return t.lateAttempt() })
 		}
-		proven := t.found.Outcome == source.Known && a.basic()
-		a.try = t.gate.signIns.throttle.Check(t.r.Context(), throttle.Attempt{Attempt: a.Attempt, Client: t.client.Addr, Device: a.device, Proven: proven})
-		t.recordFindings(a.try.Findings)
-		t.retryAfter = a.try.RetryAfter
-		if a.Kind == signin.SignIn && a.try.Decision.Verdict == gatehouse.Pass {
-			t.x.Watch(t.asm.who.sessions.Wants)
-		}
-		a.sent = t.gate.now()
-		return a.try.Decision
+		return t.throttle(t.tries())
 	}, nil
+}
+
+func (t *transit) throttle(a *attempt) gatehouse.Decision {
+	if a.Kind == signin.None || a.Kind == signin.SignOut {
+		return gatehouse.Passed()
+	}
+	proven := t.found.Outcome == source.Known && a.basic()
+	a.try = t.gate.signIns.throttle.Check(t.r.Context(), throttle.Attempt{Attempt: a.Attempt, Client: t.client.Addr, Device: a.device, Proven: proven})
+	t.recordFindings(a.try.Findings)
+	t.retryAfter = a.try.RetryAfter
+	if a.Kind == signin.SignIn && a.try.Decision.Verdict == gatehouse.Pass {
+		t.x.Watch(t.asm.who.sessions.Wants)
+	}
+	a.sent = t.gate.now()
+	return a.try.Decision
 }
 
 func throttled(a events.About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
 	return events.LoginThrottled(a, d, o, "")
+}
+
+// throttled tells at which account, too.
+func (t *transit) throttled(a events.About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
+	return events.LoginThrottled(a, d, o, t.attempt.Account)
 }
 
 func (t *transit) recordFindings(found []throttle.Finding) {
@@ -180,6 +207,9 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 			t.setCookie = settled.Device
 		}
 	}
+	if a.Kind == signin.SignIn && a.opened(verdict.Outcome) {
+		t.asm.limits.SignedIn(ctx, t.asks(), t.standing, a.Account)
+	}
 	told := events.Attempt{Account: a.Account, Why: verdict.Why}
 	if a.try != nil {
 		told.Lane = a.try.Lane
@@ -228,6 +258,7 @@ func (t *transit) registered(ctx context.Context, a *attempt, answer signin.Answ
 
 // unjudged takes back an attempt that the backend never had.
 func (t *transit) unjudged() {
+	t.closeAttempt()
 	if a := &t.attempt; a.try != nil {
 		t.gate.signIns.throttle.Told(context.WithoutCancel(t.r.Context()), a.try, throttle.Result{Outcome: signin.Unjudged})
 	}
