@@ -12,7 +12,6 @@ import (
 	"github.com/gatehousehq/gatehouse/identity/source"
 	"github.com/gatehousehq/gatehouse/identity/source/backend"
 	"github.com/gatehousehq/gatehouse/identity/throttle"
-	"github.com/gatehousehq/gatehouse/input"
 	"github.com/gatehousehq/gatehouse/internal/config"
 )
 
@@ -101,7 +100,7 @@ func (t *transit) sessionsAccount() string {
 func throttleRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
 		if t.x.Inputs != nil && t.x.Inputs.Streamed() {
-			t.x.Inputs.OnEnd(func(*input.Error) error { return t.lateAttempt() })
+			t.x.Inputs.OnComplete(t.lateAttempt)
 		}
 		return t.throttle(t.tries())
 	}, nil
