@@ -44,6 +44,18 @@ func finderOf(c *config.Config) (*signin.Finder, error) {
 	return signin.NewFinder(o)
 }
 
+// signInBypasses are the routes that are declared to be believed.
+func signInBypasses(c *config.Config, add func(string, gatehouse.Reason)) {
+	for _, r := range c.Identity.SignIn.Routes {
+		switch {
+		case r.SignsIn:
+			add("who registers at "+r.Path+" is taken to be signed in", r.Reason)
+		case r.Kind == signin.None.String():
+			add("attempts at "+r.Path+" are not looked for", r.Reason)
+		}
+	}
+}
+
 // An attempt is what a request tries at the backend's accounts.
 type attempt struct {
 	signin.Attempt

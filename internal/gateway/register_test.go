@@ -171,6 +171,9 @@ func TestIdentity_VisitorsHaveSessions_RegisteringIsDeclared(t *testing.T) {
 	for more, want := range map[string]int{"": http.StatusUnauthorized, declared: http.StatusOK} {
 		b := &club{visits: true}
 		g := clubGate(t, b, more)
+		if l, err := g.Layers(t.Context()); err != nil || len(l.Bypasses) > 0 != (more != "") {
+			t.Errorf("bypasses %v, %v", l.Bypasses, err)
+		}
 		ann := &visitor{g: g, from: "198.51.100.1"}
 		ann.do("GET", "/", "")
 		ann.post("/register", "ann@x", "correct horse")
