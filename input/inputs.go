@@ -25,14 +25,15 @@ type Inputs struct {
 	headers     []headerLine
 	max, depth  int
 
-	mu       sync.Mutex
-	built    [headGroups]bool
-	head     [headGroups][]Input
-	body     []Input
-	streamed bool
-	err      *Error
-	hooks    []func(Input) error
-	ends     []func(*Error) error
+	mu        sync.Mutex
+	built     [headGroups]bool
+	head      [headGroups][]Input
+	body      []Input
+	streamed  bool
+	err       *Error
+	hooks     []func(Input) error
+	ends      []func(*Error) error
+	completes []func() error
 
 	// url is what the query asks of GraphQL, and operations what it and the
 	// body were found to.
@@ -133,6 +134,16 @@ func (in *Inputs) OnEnd(hook func(*Error) error) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	in.ends = append(in.ends, hook)
+}
+
+// OnComplete has hook called once when the last input of a streamed body was read, or
+// the body can't be parsed further: before anybody has the piece in which its closing
+// boundary stands, or all of a body that has none. An error from it ends the reading
+// of the body with that error.
+func (in *Inputs) OnComplete(hook func() error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.completes = append(in.completes, hook)
 }
 
 func (in *Inputs) group(group int) []Input {

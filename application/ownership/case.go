@@ -37,9 +37,10 @@ type asked struct {
 // denies where the request can't be judged at all.
 func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
 	var c *Case
+	spelt := spelling{escaped: q.Path}
 	for _, r := range o.rules {
 		exact := r.pattern.Match(q.Path)
-		if !exact && !r.oddly(q.Path) {
+		if !exact && !spelt.oddly(r) {
 			continue
 		}
 		if !r.names(q.Method) && !slices.ContainsFunc(q.Overrides, r.names) {

@@ -36,6 +36,12 @@ func (r *reader) checkIdentity(c *Config) {
 		if route.Kind == "none" && !route.Reason.Given() {
 			r.fail(key+".kind", "is none without a reason", "add reason: beside it and say in one sentence why it is no attempt")
 		}
+		switch {
+		case route.SignsIn && route.Kind != "sign_up":
+			r.fail(key+".signs_in", "is for kind: sign_up alone", "remove it, or change kind")
+		case route.SignsIn && !route.Reason.Given():
+			r.fail(key+".signs_in", "is set without a reason", "add reason: beside it and say in one sentence how you know that names which are taken are told")
+		}
 	}
 	if n := c.Identity.SignIn.MaxFailures; n < 6 || n > 100 {
 		r.fail("identity.sign_in.max_failures", "is not between 6 and 100", "a person mistypes five times; 100 suits most sites")

@@ -12,7 +12,7 @@ type RateLimit struct {
 	Default   limit.Rate       `yaml:"default" default:"600/min" doc:"How much one principal may ask, as \"600/min\" or \"5/min burst 10\"; assets are not counted."`
 	Address   limit.Rate       `yaml:"address" default:"6000/min" doc:"The same by address (IPv6 by /64), signed in or not: an office, or a carrier's customers, stand behind one."`
 	Principal limit.Rate       `yaml:"principal" doc:"In place of default, where it is another." example:"300/min"`
-	SignIn    limit.Rate       `yaml:"sign_in" default:"5/min burst 20" doc:"Attempts to sign in, by address."`
+	SignIn    limit.Rate       `yaml:"sign_in" default:"5/min burst 20" doc:"Attempts to sign in that don't succeed, by address."`
 	Routes    []RouteRateLimit `yaml:"routes" doc:"Paths that cost more, or have a rate of their own; the first that matches decides." example:"[{path: /search, cost: 5}, {path: /export, rate: 10/h}]"`
 }
 
@@ -84,7 +84,8 @@ type SignInRoute struct {
 	Kind    string           `yaml:"kind" need:"true" enum:"none,sign_in,sign_up,recovery,second_factor,confirm,sign_out,coupon" doc:"What they are; none needs a reason." example:"sign_in"`
 	Account string           `yaml:"account" doc:"The field that names the account; found where not given." example:"user"`
 	Secret  string           `yaml:"secret" doc:"The field that proves it; found where not given." example:"pin"`
-	Reason  gatehouse.Reason `yaml:"reason" doc:"Why it is no attempt." example:"a search that has a field password"`
+	SignsIn bool             `yaml:"signs_in" default:"false" doc:"Says of sign_up that it signs in whom it registers, in a session that its answer begins, and tells names that are taken. Needed where visitors have a session too; needs a reason."`
+	Reason  gatehouse.Reason `yaml:"reason" doc:"Why it is no attempt, or signs_in." example:"a search that has a field password"`
 }
 
 // JWT is an issuer whose tokens count.

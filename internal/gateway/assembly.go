@@ -329,6 +329,7 @@ func bypasses(c *config.Config) []Bypass {
 	if c.Network.Private.Reason.Given() {
 		add("the private listener asks for no token", c.Network.Private.Reason)
 	}
+	signInBypasses(c, add)
 	sqlBypasses(c, add)
 	for _, e := range c.Allow {
 		add(fmt.Sprintf("allow %s: %s %s %s", e.ID, e.Rung, e.Rule, e.Path), e.Reason)

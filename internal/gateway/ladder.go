@@ -161,6 +161,7 @@ func requestRungs() []requestRung {
 			why:       "as early as the address is known: what it refuses costs nothing more",
 			event:     events.RateLimited,
 			byAddress: true,
+			missed:    "no path has the rate or the cost that application.ratelimit.routes gives it, and assets are counted",
 		}, addressLimitRung},
 		{rung{
 			name:  protocol.Rung,
@@ -184,10 +185,11 @@ func requestRungs() []requestRung {
 			event: events.AuthzFail,
 		}, exposedRung},
 		{rung{
-			name:  source.Rung,
-			stops: "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
-			why:   "says who the request is from; every later rung, the backend and the events go by it",
-			event: events.TokenRefused,
+			name:   source.Rung,
+			stops:  "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
+			why:    "says who the request is from; every later rung, the backend and the events go by it",
+			event:  events.TokenRefused,
+			missed: "nobody is known: what application.access asks a sign-in for is refused, and identity/throttle counts every sign-in as a failure, so that it refuses their owners",
 		}, sourceRung},
 		{rung{
 			name:  access.Rung,
@@ -226,7 +228,7 @@ func requestRungs() []requestRung {
 		}, csrfRung},
 		{rung{
 			name:  ratelimit.RungPrincipal,
-			stops: "principals that ask more often than they may, dear routes, and attempts to sign in by address",
+			stops: "principals that ask more often than they may, dear routes, and failed attempts to sign in by address",
 			why:   "once it is known who asks, and whether it is to sign in",
 			event: events.RateLimited,
 		}, principalLimitRung},
@@ -238,10 +240,11 @@ func requestRungs() []requestRung {
 			event: events.AuthzFail,
 		}, ownershipRung},
 		{rung{
-			name:  throttle.Rung,
-			stops: "guessing at the backend's accounts: brute force, stuffing, spraying; devices that signed in before have a lane of their own",
-			why:   "last before the backend: what passes counts as a failure until the answer says otherwise",
-			event: throttled,
+			name:   throttle.Rung,
+			stops:  "guessing at the backend's accounts: brute force, stuffing, spraying; devices that signed in before have a lane of their own",
+			why:    "last before the backend: what passes counts as a failure until the answer says otherwise",
+			event:  throttled,
+			missed: "no device is known to have signed in, and network/patterns sees no sign-ins: neither a rise of failures nor a new device",
 		}, throttleRung},
 	}
 }

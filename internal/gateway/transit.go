@@ -134,6 +134,7 @@ func (t *transit) answer(status int, header http.Header) {
 // answered passes the response rungs in order. An answer that was made with a
 // refused statement is not looked at: the refusal takes its place.
 func (t *transit) answered(res *http.Response) error {
+	t.closeAttempt()
 	if d, ok := t.x.Refusal(); ok {
 		return &refusedError{d}
 	}

@@ -10,6 +10,9 @@
 // sign-on, and any visitor's who has not signed in. So is one whose credentials
 // are two people's.
 //
+// A sign-up begins a session too ([Source.Register]), but only of an account that
+// nobody signed in to before, and by a credential that visitors are not given.
+//
 // It trusts its caller's word that a sign-in succeeded and whose it was
 // (signin.Verdict.Binds), and the backend's that a credential is not another's.
 // It does not know when the backend ends a session by itself: such a credential

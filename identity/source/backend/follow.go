@@ -32,8 +32,9 @@ func (s *Source) Follow(ctx context.Context, r *http.Request, in *input.Inputs, 
 	s.mu.Lock()
 	x := s.sessionOf(r, in, refreshes, now)
 	if x == nil {
+		fresh := s.visited(r, a)
 		s.mu.Unlock()
-		return nil
+		return s.noteVisited(ctx, fresh)
 	}
 	changed := s.cookies(x, r, a, now)
 	if refreshes && !x.halfway {

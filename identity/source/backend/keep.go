@@ -42,6 +42,9 @@ func (s *Source) load(ctx context.Context) error {
 	now := s.o.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.loadVisited(ctx); err != nil {
+		return err
+	}
 	for r, err := range s.o.Store.Scan(ctx, store.Query{Kind: sessionKind, Limit: s.o.MaxSessions}) {
 		if err != nil {
 			return fmt.Errorf("backend: reading the sessions: %w", err)
@@ -100,6 +103,10 @@ func (s *Source) write(ctx context.Context, all ...*session) error {
 			return err
 		}
 		ops = append(ops, op)
+		if !x.ended && !x.halfway && !x.known {
+			x.known = true
+			ops = append(ops, s.known(x))
+		}
 		delete(s.dirty, x)
 		x.written.Store(s.o.Now().UnixNano())
 	}
@@ -110,7 +117,7 @@ func (s *Source) write(ctx context.Context, all ...*session) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, x := range all {
-			if !x.ended {
+			if x.known = false; !x.ended {
 				s.dirty[x] = struct{}{}
 			}
 		}

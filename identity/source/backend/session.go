@@ -25,6 +25,8 @@ type session struct {
 	began, absolute time.Time
 	seen, written   atomic.Int64
 	ended           bool
+	// known is set once the store has it that the account was signed in to.
+	known bool
 }
 
 // A held is one credential of a session.

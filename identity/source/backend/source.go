@@ -78,7 +78,9 @@ type Source struct {
 	names map[string]int
 	// shared are cookies that were seen to be no session's.
 	shared map[string]bool
-	count  int
+	// strangers are cookies that visitors were given who are nobody in particular.
+	strangers map[string]bool
+	count     int
 	// dirty are sessions whose last change is not written down yet.
 	dirty map[*session]struct{}
 	swept time.Time
@@ -109,7 +111,7 @@ func New(o Options) (*Source, error) {
 	}
 	s := &Source{
 		o: o, accounts: map[string]Account{}, declared: map[string]bool{}, bound: map[credential]*session{},
-		byAccount: map[string][]*session{}, names: map[string]int{}, shared: map[string]bool{}, dirty: map[*session]struct{}{},
+		byAccount: map[string][]*session{}, names: map[string]int{}, shared: map[string]bool{}, strangers: map[string]bool{}, dirty: map[*session]struct{}{},
 	}
 	if err := s.configure(); err != nil {
 		return nil, err
