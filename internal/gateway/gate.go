@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/headers"
+	"github.com/gatehousehq/gatehouse/application/ownership/learn"
 	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
 	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
@@ -73,6 +74,7 @@ type Gate struct {
 	sql       sqlGates
 	signIns   signIns
 	ledger    *ledger.Ledger
+	learner   *learn.Learner
 	probes    chan struct{} // those under way
 	limiters  limiters
 	hits      map[string]*hits
@@ -152,6 +154,9 @@ func (g *Gate) open(o Options) error {
 		return err
 	}
 	if err = g.openLedger(); err != nil {
+		return err
+	}
+	if err = g.openLearner(); err != nil {
 		return err
 	}
 	if err = g.openLimiters(o.Config); err != nil {

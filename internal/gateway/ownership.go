@@ -27,6 +27,9 @@ type owned struct {
 	rules   *ownership.Case // nil: none is for it
 	// told is set where the rung, which only observes, has said its word.
 	told bool
+	// shown is the beginning of the answer, to learn from; cut says there was more.
+	shown []byte
+	cut   bool
 }
 
 func (g *Gate) openLedger() (err error) {
@@ -118,6 +121,11 @@ func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 			t.gate.logger.Error("what an answer gave could not be taken down: it may be refused to its owner", "request", t.x.ID, "error", err)
 		}
 		return nil
+	}, scan: func(t *transit, res *http.Response, _ refuser) bodyScan {
+		return t.learns(res)
+	}, check: func(t *transit, res *http.Response, _ bool) gatehouse.Decision {
+		t.learned(res)
+		return gatehouse.Passed()
 	}}, nil
 }
 

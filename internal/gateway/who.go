@@ -241,7 +241,8 @@ func (t *transit) noted(q access.Request, d gatehouse.Decision) gatehouse.Decisi
 	return d
 }
 
-// Coverage is what the rules of application.access leave open.
+// Coverage is what the rules of application.access, and of application.ownership,
+// leave open.
 type Coverage struct {
 	// Rules is how many there are, prefixes that are closed included.
 	Rules int `json:"rules"`
@@ -249,6 +250,10 @@ type Coverage struct {
 	Routes []UncoveredRoute `json:"routes"`
 	// Beyond is how many requests were for further routes.
 	Beyond uint64 `json:"beyond,omitempty"`
+	// Unowned are routes with an identifier that no rule of application.ownership is
+	// for, and UnownedBeyond counts requests for further ones.
+	Unowned       []UncoveredRoute `json:"unowned,omitempty"`
+	UnownedBeyond uint64           `json:"unowned_beyond,omitempty"`
 }
 
 // An UncoveredRoute is one that no rule is for.
@@ -267,6 +272,11 @@ func (l local) Coverage(context.Context) (Coverage, error) {
 		c.Routes = append(c.Routes, UncoveredRoute(r))
 	}
 	c.Beyond = beyond
+	unowned, beyond := asm.ownership.Uncovered()
+	for _, r := range unowned {
+		c.Unowned = append(c.Unowned, UncoveredRoute(r))
+	}
+	c.UnownedBeyond = beyond
 	return c, nil
 }
 
