@@ -59,7 +59,7 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 			}
 			said = said.or(c.proven(ctx, p, one, id))
 		}
-		if d := said.decision(); d.Verdict != gatehouse.Pass {
+		if d := c.lent(said, one).decision(); d.Verdict != gatehouse.Pass {
 			return d, nil, 0
 		}
 	}

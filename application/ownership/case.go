@@ -116,7 +116,7 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 		return gatehouse.Passed()
 	}
 	for _, id := range a.ids {
-		if d := c.proven(ctx, p, a, id).decision(); d.Verdict != gatehouse.Pass {
+		if d := c.lent(c.proven(ctx, p, a, id), a).decision(); d.Verdict != gatehouse.Pass {
 			return d
 		}
 	}

@@ -8,8 +8,19 @@ import (
 
 // Ownership is whose the things are that requests ask for.
 type Ownership struct {
-	Limit Size            `yaml:"limit" default:"1MiB" doc:"How much of an answer is held until its owner is known; of a longer one only the ledger and a probe tell."`
-	Rules []OwnershipRule `yaml:"rules" doc:"Whose the things of a path are; every rule that matches must be satisfied. gatehouse suggest ownership proposes them from what it saw." example:"[{path: \"/orders/{id}\", owner: {field: user_id, as: users.id}}]"`
+	Limit  Size             `yaml:"limit" default:"1MiB" doc:"How much of an answer is held until its owner is known; of a longer one only the ledger and a probe tell."`
+	Rules  []OwnershipRule  `yaml:"rules" doc:"Whose the things of a path are; every rule that matches must be satisfied. gatehouse suggest ownership proposes them from what it saw." example:"[{path: \"/orders/{id}\", owner: {field: user_id, as: users.id}}]"`
+	Shares []OwnershipShare `yaml:"shares" doc:"Single things that somebody else may have, for a time." example:"[{thing: /orders, id: \"42\", principal: bob@example.com, until: 2027-06-30, reason: takes over while Ann is away}]"`
+}
+
+// An OwnershipShare lets somebody have one thing of another's.
+type OwnershipShare struct {
+	Thing     string           `yaml:"thing" need:"true" doc:"The kind of thing, as rules name it." example:"/orders"`
+	ID        string           `yaml:"id" need:"true" doc:"Its identifier." example:"\"42\""`
+	Principal string           `yaml:"principal" need:"true" doc:"Who may have it, by any name." example:"bob@example.com"`
+	Until     Expiry           `yaml:"until" need:"true" doc:"Until when, as a date (through its end, UTC) or a time (RFC 3339)." example:"2027-06-30"`
+	Change    bool             `yaml:"change" default:"false" doc:"Whether they may change it too."`
+	Reason    gatehouse.Reason `yaml:"reason" need:"true" doc:"Why." example:"takes over while Ann is away"`
 }
 
 // An OwnershipRule says how it is told whose a thing is.

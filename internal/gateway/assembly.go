@@ -316,6 +316,9 @@ func bypasses(c *config.Config) []Bypass {
 			add("application/ownership lets everybody have "+r.Path, r.Public)
 		}
 	}
+	for _, s := range c.Application.Ownership.Shares {
+		add(fmt.Sprintf("%s %s is shared with %s until %s", s.Thing, s.ID, s.Principal, s.Until), s.Reason)
+	}
 	for _, e := range c.Network.Patterns.Exempt {
 		what := "walks through identifiers are not told"
 		if e.Path != "" {

@@ -45,6 +45,9 @@ func (g *Gate) ownershipOf(c *config.Config) (*ownership.Ownership, error) {
 	for i := range c.Application.Ownership.Rules {
 		o.Rules = append(o.Rules, ownershipRule(&c.Application.Ownership.Rules[i]))
 	}
+	for _, s := range c.Application.Ownership.Shares {
+		o.Shares = append(o.Shares, ownership.Share{Thing: s.Thing, ID: s.ID, Principal: s.Principal, Until: s.Until.Time, Change: s.Change, Reason: s.Reason})
+	}
 	return ownership.New(o)
 }
 
