@@ -184,6 +184,12 @@ func requestRungs() []requestRung {
 		}, exposedRung},
 		{rung{
 			name:  source.Rung,
+			stops: "session fixation: a session that its sign-in did not renew, on another device than the one that signed in",
+			why:   "before it is said who the request is from: that would be the owner",
+			event: events.SessionFixed,
+		}, heldRung},
+		{rung{
+			name:  source.Rung,
 			stops: "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
 			why:   "says who the request is from; every later rung, the backend and the events go by it",
 			event: events.TokenRefused,

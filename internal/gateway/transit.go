@@ -16,6 +16,7 @@ import (
 	"github.com/gatehousehq/gatehouse/application/ratelimit"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/identity/source"
+	"github.com/gatehousehq/gatehouse/identity/source/backend"
 	"github.com/gatehousehq/gatehouse/network"
 )
 
@@ -45,6 +46,9 @@ type transit struct {
 	retryAfter time.Duration
 	// setCookie is the gate's own, which goes with the backend's answer.
 	setCookie *http.Cookie
+	// drops is a cookie that a refusal deletes at the client, who would be refused
+	// with it everywhere.
+	drops string
 	// byAddress is set where the request was refused for its address alone.
 	byAddress bool
 	// late is the refusal met while the body was already on its way.
@@ -166,6 +170,9 @@ func (t *transit) refuse(d gatehouse.Decision) {
 		t.w.Header().Set("Connection", "close")
 	}
 	p := problem{Status: d.HTTPStatus(), Request: t.x.ID}
+	if d.Rule == backend.RuleFixation && t.drops != "" {
+		p.Cookies = deletions(t.drops, t.host())
+	}
 	if d.HTTPStatus() == http.StatusTooManyRequests {
 		p.RetryAfter = max(t.standing.RetryAfter(), int((t.retryAfter+time.Second-1)/time.Second))
 		t.standing.Fields(t.w.Header())
