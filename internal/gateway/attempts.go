@@ -21,10 +21,14 @@ import (
 type signIns struct {
 	model    *signin.Model
 	throttle *throttle.Throttle
+	alike    *throttle.Alike
 }
 
 func (g *Gate) openSignIns(c *config.Config) (err error) {
 	if g.signIns.model, err = signin.NewModel(signin.ModelOptions{Now: g.now}); err != nil {
+		return err
+	}
+	if g.signIns.alike, err = throttle.NewAlike(throttle.AlikeOptions{Now: g.now}); err != nil {
 		return err
 	}
 	g.signIns.throttle, err = throttle.New(throttle.Options{Store: g.store, Now: g.now, MaxFailures: c.Identity.SignIn.MaxFailures})

@@ -301,6 +301,12 @@ func responseRungs() []responseRung {
 			event: events.AuthzFail,
 		}, headersRung},
 		{rung{
+			name:  throttle.Rung,
+			stops: "answers that tell which accounts there are, by words or by time, where identity.sign_in.alike is set",
+			why:   "after everything that looks at the backend's answer: another takes its place",
+			event: throttled,
+		}, alikeRung},
+		{rung{
 			name:  "network/headers",
 			stops: "headers and cookies in the gate's name that the gate did not set",
 			why:   "last before the client: the gate's own are added after it",

@@ -85,6 +85,8 @@ type problemDocument struct {
 	Detail   string `json:"detail,omitempty"`
 	Instance string `json:"instance,omitempty"`
 	Request  string `json:"request_id,omitempty"`
+	// Back is where a page's link leads, a path of this site.
+	Back string `json:"-"`
 }
 
 // writeProblem answers with p, as a small page where the client prefers HTML.

@@ -53,8 +53,10 @@ type transit struct {
 	byAddress bool
 	// late is the refusal met while the body was already on its way.
 	late atomic.Pointer[gatehouse.Decision]
-	// whole is set once the backend has sent all of its answer.
+	// whole is set once the backend has sent all of its answer, and left once that
+	// was told.
 	whole atomic.Bool
+	left  bool
 }
 
 type (
@@ -98,8 +100,16 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.Unread = t.bringsMore()
 	g.backend.Enter(t.r.Context(), x, asm.serialise.match(x.Path))
-	defer func() { g.backend.Leave(x, t.whole.Load()) }()
+	defer t.leave()
 	asm.proxy.serve(t)
+}
+
+// leave tells that the backend is done with the request, or is given up; once.
+func (t *transit) leave() {
+	if !t.left {
+		t.left = true
+		t.gate.backend.Leave(t.x, t.whole.Load())
+	}
 }
 
 // climb passes the request rungs in order and reports whether all let it pass.
