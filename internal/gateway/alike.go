@@ -63,7 +63,6 @@ func (t *transit) tells(res *http.Response) bool {
 // such answers leave. The backend is done with the request meanwhile.
 func (t *transit) makeAlike(res *http.Response) gatehouse.Decision {
 	a := &t.attempt
-	t.watchEnd(res)
 	_ = res.Body.Close() // nothing of it is sent
 	t.leave()
 	kept := t.alikeHeader(res)
@@ -94,12 +93,12 @@ func (t *transit) makeAlike(res *http.Response) gatehouse.Decision {
 	return gatehouse.Passed()
 }
 
-// alikeHeader is the document's head, with what has to stay of the backend's: who
-// may read it, how one signs in where the password comes with each request, and the
+// alikeHeader is the document's head, with what has to stay of the answer's: who
+// may read it, how the client stands with its limits, how one signs in where the password comes with each request, and the
 // cookies that every failure renews.
 func (t *transit) alikeHeader(res *http.Response) http.Header {
 	h := http.Header{}
-	for _, name := range [...]string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"} {
+	for _, name := range [...]string{"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Ratelimit", "Ratelimit-Policy"} {
 		if v := res.Header.Get(name); v != "" {
 			h.Set(name, v)
 		}

@@ -59,7 +59,7 @@ const alike = "network: {trusted_proxies: [127.0.0.1]}\napplication: {ratelimit:
 // said is all of an answer that its client can tell it from others by.
 func said(a answered) string {
 	h := a.Header.Clone()
-	for _, name := range []string{"Date", RequestIDHeader} {
+	for _, name := range []string{"Date", RequestIDHeader, "Ratelimit"} { // which counts down
 		h.Del(name)
 	}
 	for i, line := range h["Set-Cookie"] { // a token is drawn anew each time
