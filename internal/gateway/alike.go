@@ -19,11 +19,11 @@ import (
 // This file puts one document of the gate in the place of the backend's answers
 // that tell which accounts there are.
 
-// alikeAnswers are the documents, by what was tried. They hold no identifier of
+// alikeAnswers are the documents' statuses, by what was tried. They hold no identifier of
 // the request: not one byte differs. It is in the head.
-var alikeAnswers = map[signin.Kind]problem{
-	signin.SignIn:   {Status: http.StatusUnauthorized},
-	signin.Recovery: {Status: http.StatusAccepted},
+var alikeAnswers = map[signin.Kind]int{
+	signin.SignIn:   http.StatusUnauthorized,
+	signin.Recovery: http.StatusAccepted,
 }
 
 // alikeWords are what they say.
@@ -72,7 +72,7 @@ func (t *transit) makeAlike(res *http.Response) gatehouse.Decision {
 	case err != nil:
 		panic(http.ErrAbortHandler) // the client has gone
 	}
-	doc := problemDocument{Type: "about:blank", Title: alikeWords[a.Kind][0], Detail: alikeWords[a.Kind][1], Status: alikeAnswers[a.Kind].Status, Back: t.back()}
+	doc := problemDocument{Type: "about:blank", Title: alikeWords[a.Kind][0], Detail: alikeWords[a.Kind][1], Status: alikeAnswers[a.Kind], Back: t.back()}
 	var body bytes.Buffer
 	kind := "application/problem+json"
 	switch {
