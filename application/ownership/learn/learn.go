@@ -65,6 +65,11 @@ type Learner struct {
 	entries int
 	walker  walker
 	gave    gave
+	// parts is how many records each thing takes that is written down; dropped are
+	// those to remove; stale: all is to be written again.
+	parts   map[string]int
+	dropped map[string]bool
+	stale   bool
 }
 
 const (
@@ -93,7 +98,8 @@ func New(o Options) (*Learner, error) {
 		return nil, errors.New("learn: Options.MinPrincipals: one principal alone must not make a rule")
 	}
 	l := &Learner{o: o, routes: map[string]*route{}, people: map[uint64]*person{}, kinds: []string{kindID: "id", kindTenant: "tenant"}}
-	l.gave = newGave()
+	l.gave, l.dropped = newGave(), map[string]bool{}
+	l.parts = map[string]int{}
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	if err := l.load(ctx); err != nil {

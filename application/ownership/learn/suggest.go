@@ -73,6 +73,9 @@ func (l *Learner) Suggest() []Proposal {
 		drafts = append(drafts, l.drafts(r)...)
 	}
 	drafts = l.below(routes, drafts)
+	for _, d := range drafts {
+		l.alike(d)
+	}
 	for _, d := range merge(drafts) {
 		out = append(out, Proposal{
 			Route: d.r.key(), Rule: d.rule, Proposed: d.ok, Evidence: strings.Join(d.says, "; "), Wanted: d.wanted,
