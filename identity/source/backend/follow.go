@@ -92,7 +92,8 @@ func (s *Source) sessionOf(r *http.Request, in *input.Inputs, refreshes bool, no
 	if x == nil && refreshes && in != nil {
 		left := maxPresented
 		for _, i := range in.Body() {
-			name := i.Place.Name[strings.LastIndexAny(i.Place.Name, ".]")+1:]
+			name := strings.TrimSuffix(i.Place.Name, ")") // of an argument of GraphQL
+			name = name[strings.LastIndexAny(name, ".](")+1:]
 			if left > 0 && len(i.Value) >= minToken && len(i.Value) <= maxToken && signin.TokenName(name) {
 				left--
 				note(i.Value)
