@@ -100,8 +100,11 @@ func (u *upward) prepareOwn(r *run, b []byte, types []uint32) bool {
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	if u.ownHeld+len(r.own) > 2*u.g.o.MaxStatement {
+		return false
+	}
 	u.ownHeld += len(r.own) // release takes it off
-	return u.ownHeld <= 2*u.g.o.MaxStatement
+	return true
 }
 
 // rawValues gives the values of a Bind as they stand; nil for NULL.
