@@ -76,6 +76,7 @@ type Gate struct {
 	ledger    *ledger.Ledger
 	learner   *learn.Learner
 	probes    chan struct{} // those under way
+	promises  promises
 	limiters  limiters
 	hits      map[string]*hits
 	started   time.Time

@@ -102,7 +102,8 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !t.assert() {
 		return
 	}
-	x.Unread = t.bringsMore()
+	x.Unread, x.Writes = t.bringsMore(), t.owns.rules.Written()
+	g.promises.add(x.Writes, 1)
 	g.backend.Enter(t.r.Context(), x, asm.serialise.match(x.Path))
 	defer t.leave()
 	asm.proxy.serve(t)
@@ -113,6 +114,7 @@ func (t *transit) leave() {
 	if !t.left {
 		t.left = true
 		t.gate.backend.Leave(t.x, t.whole.Load())
+		t.gate.promises.add(t.x.Writes, -1)
 	}
 }
 
