@@ -206,7 +206,7 @@ func owner(r rules.Rule) string {
 // What people do in the shop, over and over, and nothing that the shop says of itself.
 func TestShop_OrdinaryTraffic_ProposesItsRules(t *testing.T) {
 	target, l := watched(t)
-	for range 8 {
+	for range 20 {
 		run(t, target, ordinary)
 	}
 	got, all := proposed(l)

@@ -123,7 +123,7 @@ func upTo(pattern, other string) string {
 // rule of the thing knows them, and says so.
 func (l *Learner) fits(d *draft, parent *draft) bool {
 	r := d.r
-	d.say(d.path(), " is about the thing that `", parent.r.pattern, "` shows, and nothing of its own tells whose that is: ",
+	d.say("`", r.method, " ", r.pattern, "` is about the thing that `GET ", parent.r.pattern, "` shows: ",
 		count(r.answers, "answer", "answers"), ", ", count(len(r.askers), "principal", "principals"))
 	if r.strangers > 0 {
 		d.say(thousands(r.strangers), " answers went to somebody who was not signed in")

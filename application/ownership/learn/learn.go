@@ -60,7 +60,8 @@ type Learner struct {
 	mu      sync.Mutex
 	routes  map[string]*route
 	people  map[uint64]*person
-	kinds   []string // of names; "id" and "tenant" are the first two
+	claims  map[uint64]uint64 // who has a name that was learned, by its hash
+	kinds   []string          // of names; "id" and "tenant" are the first two
 	roles   []string
 	entries int
 	walker  walker
@@ -99,7 +100,7 @@ func New(o Options) (*Learner, error) {
 	}
 	l := &Learner{o: o, routes: map[string]*route{}, people: map[uint64]*person{}, kinds: []string{kindID: "id", kindTenant: "tenant"}}
 	l.gave, l.dropped = newGave(), map[string]bool{}
-	l.parts = map[string]int{}
+	l.parts, l.claims = map[string]int{}, map[uint64]uint64{}
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	if err := l.load(ctx); err != nil {

@@ -96,8 +96,8 @@ func (l *Learner) route(x *exchange) *route {
 	return r
 }
 
-func (l *Learner) newRoute(method, template, thing, query string) *route {
-	r := &route{method: method, template: template, thing: thing, query: query, ledger: newLedger()}
+func (l *Learner) newRoute(method, template, of, query string) *route {
+	r := &route{method: method, template: template, thing: of, query: query, ledger: newLedger()}
 	r.askers, r.fields, r.columns, r.things = map[uint64]uint32{}, map[string]*leaf{}, map[string]*leaf{}, map[uint64]*thing{}
 	r.pattern, r.wild = pattern(template)
 	r.wilds = make([]leaf, len(r.wild))

@@ -92,7 +92,7 @@ func (l *Learner) single(d *draft) bool {
 		return false
 	}
 	t := l.tally(&m.other.leaf, m.kind)
-	if !tolerable(t) || t.people < l.o.MinPrincipals || int(t.own) < l.o.MinAnswers || d.r.strangers > 0 {
+	if _, ok := l.agree(m.name, m.other); !ok || !tolerable(t) || t.people < l.o.MinPrincipals || int(t.own) < l.o.MinAnswers || d.r.strangers > 0 {
 		return false
 	}
 	d.rule.ID = []string{"query:" + m.other.name}

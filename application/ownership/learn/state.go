@@ -177,6 +177,9 @@ func (l *Learner) takePeople(s savedPeople) error {
 				return errState
 			}
 			who.names = append(who.names, name{n.Kind, n.Learned, n.Value})
+			if n.Learned {
+				l.claims[l.key.join(uint64(n.Kind), n.Value)] = p.ID
+			}
 		}
 		l.people[p.ID] = who
 	}
@@ -257,7 +260,7 @@ func (s savedLeaf) leaf() leaf {
 		f.by = make(map[uint64]entry, len(s.By))
 	}
 	for id, e := range s.By {
-		f.by[id] = entry(e)
+		f.by[id] = entry{e.Value, e.Same, e.Other}
 	}
 	return f
 }
@@ -268,7 +271,7 @@ func (f *leaf) saved() savedLeaf {
 		s.By = make(map[uint64]savedEntry, len(f.by))
 	}
 	for id, e := range f.by {
-		s.By[id] = savedEntry(e)
+		s.By[id] = savedEntry{e.value, e.same, e.other}
 	}
 	return s
 }

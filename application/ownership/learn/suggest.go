@@ -122,7 +122,7 @@ func (l *Learner) draft(r *route) *draft {
 	}
 	for _, try := range [...]func(*draft) bool{l.self, l.public, l.field, l.items, l.given} {
 		kept := *d
-		if try(d) && d.ok {
+		if try(d) && (d.ok || d.wanted > 0 && len(d.says) > 0) {
 			return d
 		}
 		if !d.ok && d.says == nil {
