@@ -240,6 +240,15 @@ func requestRungs() []requestRung {
 		}, principalLimitRung},
 		{rung{
 			name:  ownership.Rung,
+			stops: "fields that clients of a route do not send, and that say who somebody is, what they may or what something costs (mass assignment)",
+			why:   "as the inputs are read and it is known who sends them",
+			mode:  gatehouse.Observe,
+			rules: map[string]gatehouse.Mode{ownership.RuleField: gatehouse.Observe},
+			apart: []string{ownership.RuleField},
+			event: events.AuthzFail,
+		}, fieldsRung},
+		{rung{
+			name:  ownership.Rung,
 			stops: "requests for what is another's: changes, before the backend acts, and reads that no answer could tell of",
 			why:   "once it is known who asks and for what; behind everything that needs no backend, as it may probe",
 			mode:  gatehouse.Observe,

@@ -2,12 +2,14 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/application/ownership/learn"
+	"github.com/gatehousehq/gatehouse/application/ownership/profile"
 	"github.com/gatehousehq/gatehouse/internal/config"
 )
 
@@ -15,8 +17,31 @@ import (
 // rules: nothing that is learned decides.
 
 func (g *Gate) openLearner() (err error) {
-	g.learner, err = learn.New(learn.Options{Store: g.store})
+	if g.learner, err = learn.New(learn.Options{Store: g.store}); err != nil {
+		return err
+	}
+	g.fields, err = profile.New(profile.Options{Store: g.store})
 	return err
+}
+
+// saveLearned writes down what was learned.
+func (g *Gate) saveLearned(ctx context.Context) error {
+	var errs []error
+	if g.learner != nil {
+		errs = append(errs, g.learner.Flush(ctx))
+	}
+	if g.fields != nil {
+		errs = append(errs, g.fields.Flush(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// fieldsRung decides about the fields that a change sends.
+func fieldsRung(*config.Config, *Gate) (requestCheck, error) {
+	return func(t *transit) gatehouse.Decision {
+		q := t.owned()
+		return ownership.Fields(&q, t.client.Addr.String(), t.gate.fields)
+	}, nil
 }
 
 // learns begins to look at an answer that may show whose a thing is.

@@ -76,10 +76,7 @@ func ownershipRule(r *config.OwnershipRule) ownership.Rule {
 func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
 		o := &t.owns
-		o.request = ownership.Request{
-			Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
-			Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs, Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
-		}
+		o.request = t.owned()
 		var d gatehouse.Decision
 		if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
 			return d
@@ -98,6 +95,15 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 		}
 		return d
 	}, nil
+}
+
+// owned is the request as application/ownership asks about it.
+func (t *transit) owned() ownership.Request {
+	return ownership.Request{
+		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
+		Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs,
+		Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
+	}
 }
 
 // ownedAnswerRung decides about what the answer shows, before anything of it
