@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership/answer"
+	"github.com/gatehousehq/gatehouse/exchange"
 )
 
 // Waits reports whether the answer decides: nothing of it may leave before After.
@@ -42,6 +43,24 @@ func (o *Ownership) AtWrite(table string) (column string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// Tables are those whose rows the rules go by.
+func (o *Ownership) Tables() []exchange.Owned { return o.tables }
+
+// tablesOf are the tables of rules, each once.
+func tablesOf(rules []*rule) (all []exchange.Owned) {
+	for _, r := range rules {
+		at := strings.LastIndexByte(r.Owner.Column, '.')
+		if at < 0 {
+			continue
+		}
+		one := exchange.Owned{Table: r.Owner.Column[:at], Column: r.Owner.Column[at+1:], Key: r.Owner.Key}
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // sameTable compares a table with one that may name its schema.

@@ -140,7 +140,7 @@ func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 
 // judgeOwned has the answer judged, and changed where others' things are cut out.
 func (t *transit) judgeOwned(a *activeRung, res *http.Response, held *wholeAnswer) (passed bool, err error) {
-	held.answer.Rows = t.rows()
+	held.answer.Rows = t.gate.rows(t.x)
 	var body []byte
 	var cut int
 	d := t.guarded(a, func() (d gatehouse.Decision) {
@@ -243,6 +243,3 @@ func (h *wholeAnswer) replace(res *http.Response, body []byte) {
 	}
 	h.answer.Body = body
 }
-
-// rows are those that the answer was made from.
-func (t *transit) rows() ownership.Rows { return nil }

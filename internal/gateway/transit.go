@@ -104,6 +104,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x.Unread, x.Writes = t.bringsMore(), t.owns.rules.Written()
 	g.promises.add(x.Writes, 1)
+	g.watchRows(x, asm.ownership)
 	g.backend.Enter(t.r.Context(), x, asm.serialise.match(x.Path))
 	defer t.leave()
 	asm.proxy.serve(t)
