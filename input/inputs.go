@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gatehousehq/gatehouse"
@@ -25,19 +26,20 @@ type Inputs struct {
 	headers     []headerLine
 	max, depth  int
 
-	mu       sync.Mutex
-	built    [headGroups]bool
-	head     [headGroups][]Input
-	body     []Input
-	streamed bool
-	err      *Error
-	hooks    []func(Input) error
-	ends     []func(*Error) error
+	mu        sync.Mutex
+	built     [headGroups]bool
+	head      [headGroups][]Input
+	body      []Input
+	streamed  bool
+	err       *Error
+	hooks     []func(Input) error
+	ends      []func(*Error) error
+	completes []func() error
 
 	// url is what the query asks of GraphQL, and operations what it and the
-	// body were found to.
+	// body were found to; nil where nothing was.
 	url        *asked
-	operations operations
+	operations atomic.Pointer[operations]
 }
 
 type headerLine struct {
@@ -135,6 +137,16 @@ func (in *Inputs) OnEnd(hook func(*Error) error) {
 	in.ends = append(in.ends, hook)
 }
 
+// OnComplete has hook called once when the last input of a streamed body was read, or
+// the body can't be parsed further: before anybody has the piece in which its closing
+// boundary stands, or all of a body that has none. An error from it ends the reading
+// of the body with that error.
+func (in *Inputs) OnComplete(hook func() error) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.completes = append(in.completes, hook)
+}
+
 func (in *Inputs) group(group int) []Input {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -173,14 +185,10 @@ type builder struct {
 	// aborted is what emit returned.
 	aborted error
 	// asks is set where JSON has a member that a request of GraphQL has, and
-	// asked are the requests of GraphQL found so far.
-	// wants is set where any object may hold the variables.
+	// wants where any object may hold the variables of one.
 	asks, wants bool
-	asked       []*asked
-	// documents counts their bytes, and steps those of following them.
-	documents, steps int
-	// in is set where the body streams, so that they are read at once.
-	in *Inputs
+	// asking is nil where nothing of GraphQL was found: most builders.
+	asking *asking
 }
 
 // add records value as it is and, where it is not UTF-8, with U+FFFD for what

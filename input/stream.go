@@ -21,7 +21,7 @@ func (p *Parser) stream(r *http.Request, in *Inputs, m media) *Error {
 		return err
 	}
 	t := &tee{body: r.Body, in: in}
-	mp, err := p.newMultipart(m, &builder{max: p.o.MaxInputs, emit: in.arrived, in: in, wants: in.wanted()})
+	mp, err := p.newMultipart(m, &builder{max: p.o.MaxInputs, emit: in.arrived, asking: &asking{in: in}, wants: in.wanted()})
 	if err != nil {
 		return err
 	}
@@ -46,8 +46,25 @@ func (in *Inputs) arrived(i Input) error {
 	return nil
 }
 
+// complete tells, once, that the last input was read.
+func (in *Inputs) complete() error {
+	in.mu.Lock()
+	hooks := in.completes
+	in.completes = nil
+	in.mu.Unlock()
+	for _, hook := range hooks {
+		if err := hook(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // ended records that no more inputs will come.
 func (in *Inputs) ended(err *Error) error {
+	if aborted := in.complete(); aborted != nil {
+		return aborted
+	}
 	in.mu.Lock()
 	if in.err == nil {
 		in.err = err
@@ -64,32 +81,70 @@ func (in *Inputs) ended(err *Error) error {
 
 // A tee gives the body's own bytes and has them parsed on the way. After an
 // error of the parser it gives them unparsed; after one of a hook it ends.
+//
+// It keeps the last byte back until it is known whether another follows, so that
+// nobody has the body whole before the hooks have judged it.
 type tee struct {
 	body io.ReadCloser
 	in   *Inputs
 	// mp is nil once there is nothing more to parse.
 	mp      *multipart
 	aborted error
+	// held is the byte that is kept back, where there is one, and after what follows
+	// it, where that is an end.
+	held  []byte
+	after error
+	one   [1]byte
 }
 
 // Read gives no byte of a chunk that completed an input which a hook refused.
 func (t *tee) Read(p []byte) (int, error) {
-	if t.aborted != nil {
+	switch {
+	case t.aborted != nil:
 		return 0, t.aborted
+	case len(p) == 0:
+		return 0, nil
+	case t.mp == nil && len(t.held) > 0:
+		p[0], t.held = t.held[0], nil
+		return 1, t.after
+	case t.mp == nil && t.after != nil:
+		return 0, t.after
+	case t.mp == nil:
+		return t.body.Read(p)
 	}
-	n, err := t.body.Read(p)
-	if t.mp == nil {
-		return n, err
+	for {
+		// One byte less than there is room for: the one that is held goes first.
+		room := t.one[:]
+		if len(p) > 1 {
+			room = p[1:]
+		}
+		n, err := t.body.Read(room)
+		t.parse(room[:n], err)
+		if t.aborted != nil {
+			return 0, t.aborted
+		}
+		if given, done := t.give(p, room[:n], err); given > 0 || done {
+			if done {
+				return given, err
+			}
+			return given, nil
+		}
 	}
+}
+
+// parse follows what was read, and its end.
+func (t *tee) parse(p []byte, err error) {
 	var failed *Error
-	if n > 0 {
-		failed = t.mp.feed(p[:n])
+	if len(p) > 0 {
+		failed = t.mp.feed(p)
 	}
 	over := failed != nil || err != nil
 	if failed == nil && errors.Is(err, io.EOF) {
 		failed = t.mp.finish()
 	}
-	t.aborted = t.mp.b.aborted
+	if t.aborted = t.mp.b.aborted; t.aborted == nil && t.mp.over {
+		t.aborted = t.in.complete()
+	}
 	if over {
 		t.mp = nil
 		// A connection that broke is not the parser's error, nor an end.
@@ -97,10 +152,27 @@ func (t *tee) Read(p []byte) (int, error) {
 			t.aborted = t.in.ended(failed)
 		}
 	}
-	if t.aborted != nil {
-		return 0, t.aborted
+}
+
+// give copies what is held and what was read to p, and holds the last byte while
+// there may be more. done reports that err goes with it.
+func (t *tee) give(p, read []byte, err error) (n int, done bool) {
+	if len(t.held) > 0 {
+		p[0] = t.held[0]
+		n = 1
+		t.held = nil
 	}
-	return n, err
+	if len(p) == 1 && n+len(read) > 1 { // no room for both
+		t.held = []byte{read[0]}
+		t.after = err
+		return n, false
+	}
+	n += copy(p[n:], read)
+	if t.mp != nil && n > 0 {
+		n--
+		t.held = []byte{p[n]}
+	}
+	return n, err != nil
 }
 
 func (t *tee) Close() error { return t.body.Close() }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/input"
 )
 
 // Rung is the layer's name on the ladder.
@@ -129,8 +130,8 @@ func (a *Access) fits(r *rule) error {
 	}
 	for i := range a.deny {
 		d := &a.deny[i]
-		below, itself := fold(d.sample), fold(strings.TrimSuffix(d.exact.String(), "/"))
-		if d.within(fold(r.sample)) || r.within(below) || itself != "" && r.within(itself) {
+		below, itself := input.FoldPath(d.sample), input.FoldPath(strings.TrimSuffix(d.exact.String(), "/"))
+		if d.within(input.FoldPath(r.sample)) || r.within(below) || itself != "" && r.within(itself) {
 			return fmt.Errorf("is public at or below %s, which denies by default: %w", d.exact, errNoReason)
 		}
 	}
@@ -166,7 +167,8 @@ func (a *Access) method(q *Request, method string, now time.Time) gatehouse.Deci
 			return d
 		}
 	}
-	whole := readings(path, func(lower string) bool {
+	whole := input.Readings(path, func(r input.Reading) bool {
+		lower := r.Path
 		f := a.find(method, lower)
 		if f != exact {
 			if other := a.judge(f, q, now); other.Verdict != gatehouse.Pass || exact.rule == nil {
@@ -181,7 +183,7 @@ func (a *Access) method(q *Request, method string, now time.Time) gatehouse.Deci
 		return d.Verdict == gatehouse.Pass
 	})
 	if !whole && len(a.rules)+len(a.deny) > 0 {
-		return gatehouse.Denied(RuleLong, gatehouse.Place{}, "the path has more than %d segments, so that it can't be read as every backend would", maxSegments).WithStatus(http.StatusBadRequest)
+		return gatehouse.Denied(RuleLong, gatehouse.Place{}, "the path has too many segments to be read as every backend would").WithStatus(http.StatusBadRequest)
 	}
 	return d
 }
@@ -210,9 +212,18 @@ type found struct {
 
 // exact gives the first rule whose pattern, as it was written, matches.
 func (a *Access) exact(method, path string) found {
-	head := headOf(path)
+	head, escaped := headOf(path), false
+	if head == "" {
+		head, _, _ = strings.Cut(path[1:], "/")
+		head, escaped = input.FoldPath(input.DecodePath(head)), true
+	}
 	for i := range a.rules {
-		if r := &a.rules[i]; (r.first == "" || strings.EqualFold(r.first[:min(len(r.first), len(head))], head)) && r.names(method) && r.exact.Match(path) {
+		r := &a.rules[i]
+		// What an escaped segment is decoded to is the rule's own first, or it does not match.
+		if r.first != "" && (escaped && r.first != head || !escaped && !strings.EqualFold(r.first[:min(len(r.first), len(head))], head)) {
+			continue
+		}
+		if r.names(method) && r.exact.Match(path) {
 			return found{rule: r}
 		}
 	}
@@ -222,7 +233,10 @@ func (a *Access) exact(method, path string) found {
 // find gives the first rule that is for a path in lower case.
 func (a *Access) find(method, lower string) found {
 	result := found{kind: RuleNone}
-	head := headOf(lower)
+	head, _, _ := strings.Cut(lower[1:], "/")
+	if strings.Contains(head, "%") {
+		head = ""
+	}
 	for i := range a.rules {
 		r := &a.rules[i]
 		if r.first != "" && !strings.HasPrefix(r.first, head) || !r.within(lower) {
@@ -366,7 +380,7 @@ func Overrides(r *http.Request) []string {
 			rest = ""
 		}
 		if name, value, _ := strings.Cut(pair, "="); isOverride(name) {
-			add(decode(value))
+			add(input.DecodePath(value))
 		}
 	}
 	return list
@@ -375,7 +389,7 @@ func Overrides(r *http.Request) []string {
 // isOverride reports whether a query's name is _method, escaped or not.
 func isOverride(name string) bool {
 	const want = "_method"
-	return len(name) >= len(want) && len(name) <= 3*len(want) && strings.EqualFold(decode(name), want)
+	return len(name) >= len(want) && len(name) <= 3*len(want) && strings.EqualFold(input.DecodePath(name), want)
 }
 
 // Handler refuses what Check denies with a bare status, for programs that use the

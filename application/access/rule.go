@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/input"
@@ -120,7 +121,7 @@ func patterns(path string) (rule, error) {
 		return rule{}, err
 	}
 	r := rule{exact: exact, sample: sampleOf(path)}
-	lower := fold(decodeLetters(path))
+	lower := input.FoldPath(decodeLetters(path))
 	if r.loose[0], err = input.ParsePattern(lower); err != nil {
 		return rule{}, err
 	}
@@ -139,7 +140,7 @@ func patterns(path string) (rule, error) {
 		}
 	}
 	r.first, _, _ = strings.Cut(lower[1:], "/")
-	if strings.ContainsAny(r.first, "{%") {
+	if strings.ContainsAny(r.first, "{%") || !utf8.ValidString(r.first) {
 		r.first = ""
 	}
 	if _, ending := cutEnding(lower); !strings.Contains(ending, "}") {
@@ -153,8 +154,8 @@ func patterns(path string) (rule, error) {
 func decodeLetters(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && s[i+1] >= '8' && isHex(s[i+1]) && isHex(s[i+2]) {
-			b.WriteByte(unhex(s[i+1])<<4 | unhex(s[i+2]))
+		if letter := input.DecodePath(s[i:min(i+3, len(s))]); s[i] == '%' && len(letter) == 1 && letter[0] >= 0x80 {
+			b.WriteString(letter)
 			i += 2
 			continue
 		}
@@ -198,7 +199,7 @@ func (r *rule) covers(other *rule) bool {
 		return true
 	}
 	// A prefix covers what lies below it; a single route covers its own spelling.
-	return r.prefix() && r.within(fold(other.sample))
+	return r.prefix() && r.within(input.FoldPath(other.sample))
 }
 
 func (r *rule) prefix() bool {

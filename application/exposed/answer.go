@@ -148,7 +148,8 @@ func candidates(path string) (list []*tool) {
 	if len(path) <= 1 {
 		return nil
 	}
-	for _, segs := range readings(path) {
+	all, _ := readings(path) // what can't be read was refused
+	for _, segs := range all {
 		if len(segs) == 0 || throughBrowser(segs) {
 			continue
 		}

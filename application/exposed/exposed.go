@@ -21,6 +21,8 @@ const (
 	RuleBackup = "backup-file"
 	// RuleDebug: an endpoint for developers or operators.
 	RuleDebug = "debug-endpoint"
+	// RuleLong: the path has more segments than are read.
+	RuleLong = "long-path"
 	// RuleMetrics: numbers and descriptions that are often open on purpose:
 	// observed, never refused.
 	RuleMetrics = "metrics"

@@ -7,7 +7,11 @@ import "strings"
 func findClosed(path string) (closed, bool) {
 	var seen closed
 	found := false
-	for _, segs := range readings(path) {
+	all, whole := readings(path)
+	if !whole {
+		return closed{rule: RuleLong, what: "too long to be read as every backend would"}, true
+	}
+	for _, segs := range all {
 		c, ok := lookUp(segs)
 		if ok && !c.observe {
 			return c, true

@@ -37,9 +37,10 @@ type asked struct {
 // denies where the request can't be judged at all.
 func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
 	var c *Case
+	spelt := spelling{escaped: q.Path}
 	for _, r := range o.rules {
 		exact := r.pattern.Match(q.Path)
-		if !exact && !r.oddly(q.Path) {
+		if !exact && !spelt.oddly(r) {
 			continue
 		}
 		if !r.names(q.Method) && !slices.ContainsFunc(q.Overrides, r.names) {
@@ -123,7 +124,7 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 func (c *Case) each(ctx context.Context, p Prober, a *asked) (f finding) {
 	f = unknown("the rule has no identifier, so that nothing tells what is meant")
 	for _, id := range a.ids {
-		if f = c.proven(ctx, p, a, id); f.standing != standsOwn {
+		if f = c.lent(c.proven(ctx, p, a, id), a); f.standing != standsOwn {
 			return f
 		}
 	}

@@ -3,6 +3,7 @@ package ownership
 import (
 	"context"
 	"errors"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 // Gives reports whether an answer to the request may give things to who asked, so
 // that Given wants to see it.
 func (o *Ownership) Gives(q *Request) bool {
-	return o.ledger != nil && q.Principal.Known() && slices.ContainsFunc(o.rules, func(r *rule) bool { return r.giving(q) != nil })
+	return o.ledger != nil && q.Principal.Known() && (q.Method == http.MethodDelete || slices.ContainsFunc(o.rules, func(r *rule) bool { return r.giving(q) != nil }))
 }
 
 func (r *rule) giving(q *Request) *giving {
@@ -41,6 +42,9 @@ func (o *Ownership) Given(ctx context.Context, q *Request, a *Answer) error {
 	}
 	var errs []error
 	for _, r := range o.rules {
+		if q.Method == http.MethodDelete && a.Status < 300 {
+			errs = append(errs, o.deleted(ctx, r, q))
+		}
 		g := r.giving(q)
 		if g == nil {
 			continue
@@ -58,6 +62,18 @@ func (o *Ownership) Given(ctx context.Context, q *Request, a *Answer) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// deleted forgets a thing that is no more: another may get its identifier.
+func (o *Ownership) deleted(ctx context.Context, r *rule, q *Request) error {
+	if len(r.ids) != 1 || r.ids[0].kind != "path" || !r.names(q.Method) {
+		return nil
+	}
+	id, ok := r.pattern.Value(r.ids[0].name, q.Path)
+	if !ok {
+		return nil
+	}
+	return o.ledger.Forget(ctx, r.Thing, id)
 }
 
 // anothers reports whether the ledger has a thing as somebody else's, or can't be

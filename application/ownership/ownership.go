@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/input"
 )
 
@@ -42,6 +43,8 @@ type Options struct {
 	Rules []Rule
 	// Ledger keeps who was given what. Required where a rule has Owner.Ledger.
 	Ledger *ledger.Ledger
+	// Shares are exceptions for single things.
+	Shares []Share
 	// Limit is how much of an answer is held. Zero means [DefaultLimit]. The owner
 	// of what a larger one shows is told by ledger or probe, or by nobody.
 	Limit int64
@@ -49,10 +52,25 @@ type Options struct {
 	Now func() time.Time
 }
 
+// A Share lets one principal have one thing of another's, for a time and a reason.
+type Share struct {
+	// Thing is the kind, as rules name it; ID is which one.
+	Thing, ID string
+	// Principal is any name of who may have it.
+	Principal string
+	// Until is when that ends; the zero value is over.
+	Until time.Time
+	// Change lets the principal change it too.
+	Change bool
+	Reason gatehouse.Reason
+}
+
 // Ownership is the rung. Make it with [New]. It may be used concurrently.
 type Ownership struct {
 	rules    []*rule
 	ledger   *ledger.Ledger
+	shares   map[[2]string][]Share // by thing and ID
+	tables   []exchange.Owned
 	limit    int64
 	now      func() time.Time
 	coverage coverage
@@ -81,6 +99,18 @@ func New(o Options) (*Ownership, error) {
 			continue
 		}
 		made.rules = append(made.rules, one)
+	}
+	made.tables = tablesOf(made.rules)
+	for i, s := range o.Shares {
+		if s.Thing == "" || s.ID == "" || s.Principal == "" || s.Until.IsZero() || !s.Reason.Given() {
+			errs = append(errs, fmt.Errorf("ownership: Options.Shares[%d]: a share names thing, id, principal, until and a reason", i))
+			continue
+		}
+		if made.shares == nil {
+			made.shares = make(map[[2]string][]Share)
+		}
+		at := [2]string{s.Thing, s.ID}
+		made.shares[at] = append(made.shares[at], s)
 	}
 	return made, errors.Join(errs...)
 }

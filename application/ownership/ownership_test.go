@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership"
@@ -201,5 +203,89 @@ func TestOwnership_Location_ThatTheClientNamed_GivesNothing(t *testing.T) {
 	d.ask(bob, "POST", "/login?next=/orders/57", "")
 	if status, _, _ := d.ask(bob, "GET", "/orders/57", ""); status != 404 {
 		t.Errorf("a redirect to what the client named gave it: %d", status)
+	}
+}
+
+func TestOwnership_Share_EndsAndIsForReadingAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, err := ownership.New(ownership.Options{
+			Rules: []ownership.Rule{{Path: "/api/orders/{id}", Thing: "orders", Owner: ownership.Owner{Field: []string{"user_id"}}}},
+			Shares: []ownership.Share{
+				{Thing: "orders", ID: "42", Principal: "bob@example.com", Until: time.Now().Add(time.Hour), Reason: "test"},
+				{Thing: "orders", ID: "43", Principal: "2", Until: time.Now().Add(time.Hour), Change: true, Reason: "test"},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := &desk{t: t, o: o, answers: map[string]ownership.Answer{}}
+		d.answers["/api/orders/42"] = jsonAnswer(`{"user_id":1}`)
+		d.answers["/api/orders/43"] = jsonAnswer(`{"user_id":1}`)
+		want := func(method, path string, status int) {
+			t.Helper()
+			if got, why, _ := d.ask(bob, method, path, ""); got != status {
+				t.Errorf("%s %s: %d %s, want %d", method, path, got, why, status)
+			}
+		}
+		want("GET", "/api/orders/42", 200)
+		want("DELETE", "/api/orders/42", 404)
+		want("DELETE", "/api/orders/43", 200)
+		time.Sleep(time.Hour)
+		want("GET", "/api/orders/42", 404)
+		want("DELETE", "/api/orders/43", 404)
+	})
+}
+
+func TestOwnership_Administrator_HasEverybodysWithAStepUp(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/api/orders/{id}", Owner: ownership.Owner{Field: []string{"user_id"}}, Admins: ownership.Admins{Roles: []string{"admin"}, SecondFactor: true, MaxAge: time.Hour}})
+	d.answers["/api/orders/42"] = jsonAnswer(`{"user_id":1}`)
+	root := person("root@example.com", "9", "admin")
+	for _, c := range []struct {
+		factor bool
+		since  time.Duration
+		status int
+	}{{false, 0, 401}, {true, 2 * time.Hour, 401}, {true, time.Minute, 200}} {
+		root.SecondFactor, root.SignedIn = c.factor, time.Now().Add(-c.since)
+		if got, why, _ := d.ask(root, "GET", "/api/orders/42", ""); got != c.status {
+			t.Errorf("second factor %t, %s ago: %d %s, want %d", c.factor, c.since, got, why, c.status)
+		}
+	}
+}
+
+func TestOwnership_Tenants_AreNotMixed(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/api/invoices/{id}", Tenant: []string{"org"}}, ownership.Rule{Path: "/api/invoices", Items: "[]", Whole: true, Tenant: []string{"org"}})
+	d.answers["/api/invoices/1"] = jsonAnswer(`{"org":"acme"}`)
+	d.answers["/api/invoices/2"] = jsonAnswer(`{"org":"other"}`)
+	d.answers["/api/invoices/3"] = jsonAnswer(`{}`)
+	d.answers["/api/invoices"] = jsonAnswer(`[{"org":"acme"},{"org":"other"}]`)
+	for path, want := range map[string]int{"/api/invoices/1": 200, "/api/invoices/2": 404, "/api/invoices/3": 404, "/api/invoices": 404} {
+		if got, why, _ := d.ask(ann, "GET", path, ""); got != want {
+			t.Errorf("%s: %d %s, want %d", path, got, why, want)
+		}
+	}
+}
+
+func TestOwnership_DuplicateParameters_MustAllBeOwn(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/profile", ID: []string{"query:id"}, Owner: ownership.Owner{Self: true, As: "users.id"}})
+	for _, c := range []struct {
+		method, target, body string
+		status               int
+	}{
+		{"GET", "/profile?id=1", "", 404}, // ann's own, which the backend does not have here
+		{"GET", "/profile", "", 404},
+		{"POST", "/profile", "name=x", 204},
+		{"POST", "/profile?id=1", "name=x", 204},
+		{"POST", "/profile", "id=1&name=x", 204},
+		{"POST", "/profile", "id=2&name=x", 404},
+		{"POST", "/profile?id=1", "id=2&name=x", 404},
+		{"POST", "/profile?id=1&id=2", "name=x", 404},
+		{"POST", "/profile", `{"id":2}`, 404},
+		{"POST", "/profile", "ID=2", 404},
+		{"POST", "/profile", "id[]=2", 404},
+		{"POST", "/profile", `{"id":"02"}`, 404},
+	} {
+		if got, why, _ := d.ask(ann, c.method, c.target, c.body); got != c.status {
+			t.Errorf("%s %s %s: %d %s, want %d", c.method, c.target, c.body, got, why, c.status)
+		}
 	}
 }

@@ -1,63 +1,45 @@
 package ownership
 
 import (
-	"net/url"
-	"path"
+	"slices"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse/input"
 )
 
-// maxDecodings is how often a path is decoded: once by the standard, twice by a
-// proxy and a backend, a third time by carelessness.
-const maxDecodings = 3
-
-// oddly reports whether some server may take a path for the rule's that the
-// pattern does not match as it stands: in other letters, with other slashes,
-// escapes, parameters, steps or an ending.
-func (r *rule) oddly(escaped string) bool {
-	s := escaped
-	for range maxDecodings {
-		if r.loosely(s) {
-			return true
-		}
-		if strings.IndexByte(s, '%') < 0 {
-			return false
-		}
-		decoded, err := url.PathUnescape(s)
-		if err != nil {
-			return true // nobody knows
-		}
-		s = decoded
-	}
-	return r.loosely(s)
+// A spelling has the paths that servers may make of one, read when first asked for.
+type spelling struct {
+	escaped string
+	read    bool
+	paths   []string
+	whole   bool
 }
 
-// loosely compares one reading.
-func (r *rule) loosely(s string) bool {
-	s = strings.ToLower(strings.ReplaceAll(s, `\`, "/"))
-	if strings.IndexByte(s, ';') >= 0 {
-		parts := strings.Split(s, "/")
-		for i := range parts {
-			parts[i], _, _ = strings.Cut(parts[i], ";")
-		}
-		s = strings.Join(parts, "/")
+// oddly reports whether some server may take the path for a rule's that the
+// pattern does not match as it stands: in other letters, with other slashes,
+// escapes, parameters, steps or an ending.
+func (s *spelling) oddly(r *rule) bool {
+	if !s.read {
+		s.read = true
+		s.whole = input.Readings(s.escaped, func(read input.Reading) bool {
+			s.paths = append(s.paths, read.Path)
+			return true
+		})
 	}
-	if s, _, _ = strings.Cut(s, "\x00"); s == "" || s[0] != '/' {
-		s = "/" + s
+	return !s.whole || slices.ContainsFunc(s.paths, r.loosely)
+}
+
+// loosely compares one reading, with and without a format at its end:
+// /orders/42.json.
+func (r *rule) loosely(lower string) bool {
+	if len(lower) > 1 {
+		lower = strings.TrimSuffix(lower, "/")
 	}
-	parts := strings.Split(path.Clean(s), "/")
-	for i, part := range parts {
-		parts[i] = url.PathEscape(strings.TrimSpace(part))
-	}
-	clean := strings.Join(parts, "/")
-	if r.loose.Match(clean) {
+	if r.loose.Match(lower) {
 		return true
 	}
-	// A format at the end: /orders/42.json.
-	last := parts[len(parts)-1]
-	dot := strings.LastIndexByte(last, '.')
-	return dot > 0 && r.loose.Match(clean[:len(clean)-len(last)+dot])
+	dot := strings.LastIndexByte(lower, '.')
+	return dot > strings.LastIndexByte(lower, '/')+1 && r.loose.Match(lower[:dot])
 }
 
 // loosePattern is the pattern in lower case, without a slash at its end.
@@ -66,7 +48,7 @@ func loosePattern(text string) (input.Pattern, error) {
 	var b strings.Builder
 	for rest := text; rest != ""; {
 		literal, after, wild := strings.Cut(rest, "{")
-		b.WriteString(strings.ToLower(literal))
+		b.WriteString(input.FoldPath(literal))
 		if !wild {
 			break
 		}

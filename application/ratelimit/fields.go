@@ -19,6 +19,8 @@ type Standing struct {
 	asset bool
 	// signIn: it was counted as an attempt to sign in.
 	signIn bool
+	// credited: it was counted by a credit of its address.
+	credited bool
 	// quiet: nothing of it is told.
 	quiet bool
 }

@@ -45,8 +45,9 @@ type Options struct {
 	// Address and Principal replace Default for one of the two: an office of
 	// hundreds behind one address asks for more than one person.
 	Address, Principal limit.Rate
-	// SignIn is the rate of attempts to sign in, by address. Default 5/min burst
-	// 20: the people of an office arrive at nine, and one mistypes five times.
+	// SignIn is the rate of attempts to sign in that don't succeed, by address
+	// ([Limits.SignedIn]). Default 5/min burst 20: the people of an office arrive at
+	// nine, and one mistypes five times.
 	SignIn limit.Rate
 	// Routes are those that differ. The first that matches is a request's.
 	Routes []Route
@@ -64,8 +65,9 @@ type Limits struct {
 	routes                     []route
 	loopback                   bool
 	// claims counts false claims to be an asset, by who claimed.
-	claims *limit.Memory
-	calls  sync.Pool // of *call
+	claims  *limit.Memory
+	credits *credits
+	calls   sync.Pool // of *call
 }
 
 // A policy is a rate with its name.
@@ -101,7 +103,7 @@ func New(o Options) (*Limits, error) {
 		{new(policy), "Default", "", "", o.Default},
 		{&l.address, "Address", RuleAddress, "the address", o.Address},
 		{&l.principal, "Principal", RulePrincipal, "the principal", o.Principal},
-		{&l.signIn, "SignIn", RuleSignIn, "attempts to sign in from the address", o.SignIn},
+		{&l.signIn, "SignIn", RuleSignIn, "attempts to sign in from the address that don't succeed", o.SignIn},
 	} {
 		if err := p.rate.Check(); err != nil {
 			return nil, fmt.Errorf("ratelimit: Options.%s: %w", p.option, err)
@@ -116,6 +118,9 @@ func New(o Options) (*Limits, error) {
 		l.routes = append(l.routes, made)
 	}
 	var err error
+	if l.credits, err = newCredits(o.SignIn, o.Now); err != nil {
+		return nil, err
+	}
 	l.claims, err = limit.NewMemory(limit.MemoryOptions{MaxKeys: maxClaimants, Now: o.Now})
 	return l, err
 }
@@ -163,7 +168,15 @@ func (l *Limits) CheckAddress(ctx context.Context, q Request) (gatehouse.Decisio
 		limiter, shared = l.local, false
 	}
 	l.addAddress(c, q, &s, shared)
-	return l.ask(ctx, c, limiter, &s), s
+	return l.decided(q, l.ask(ctx, c, limiter, &s), &s), s
+}
+
+// decided gives an attempt's credit back that was refused for something else.
+func (l *Limits) decided(q Request, d gatehouse.Decision, s *Standing) gatehouse.Decision {
+	if s.credited && d.Verdict != gatehouse.Pass {
+		l.credits.add(q.Addr)
+	}
+	return d
 }
 
 // CheckPrincipal decides by who asks, once that is known (or that it is nobody),
@@ -186,7 +199,7 @@ func (l *Limits) CheckPrincipal(ctx context.Context, q Request, s Standing) (gat
 	case l.local != nil:
 		l.addAddress(c, q, &s, true)
 	case found:
-		l.addSignIn(c, q, true)
+		l.addSignIn(c, q, &s, true)
 	}
 	if q.Principal.Known() {
 		c.begin(keyPrincipal)
@@ -199,7 +212,23 @@ func (l *Limits) CheckPrincipal(ctx context.Context, q Request, s Standing) (gat
 		c.whoever(&q)
 		c.end(&s.route.policy, 1)
 	}
-	return l.ask(ctx, c, l.limiter, &s), s
+	return l.decided(q, l.ask(ctx, c, l.limiter, &s), &s), s
+}
+
+// CheckSignIn decides about a request that is found to be an attempt to sign in after
+// CheckPrincipal, whose Standing s is: when a body is known that streamed.
+func (l *Limits) CheckSignIn(ctx context.Context, q Request, s Standing) (gatehouse.Decision, Standing) {
+	if s.signIn {
+		return gatehouse.Passed(), s
+	}
+	s.signIn, s.quiet = true, true
+	if l.exempt(q) {
+		return gatehouse.Passed(), s
+	}
+	c := l.calls.Get().(*call)
+	defer l.release(c)
+	l.addSignIn(c, q, &s, true)
+	return l.decided(q, l.ask(ctx, c, l.limiter, &s), &s), s
 }
 
 // exempt reports whether the address says nothing of who asks.
@@ -212,11 +241,14 @@ func (l *Limits) addAddress(c *call, q Request, s *Standing, shared bool) {
 	c.where(q.Addr, shared)
 	c.end(&l.address, s.cost())
 	if s.signIn {
-		l.addSignIn(c, q, shared)
+		l.addSignIn(c, q, s, shared)
 	}
 }
 
-func (l *Limits) addSignIn(c *call, q Request, shared bool) {
+func (l *Limits) addSignIn(c *call, q Request, s *Standing, shared bool) {
+	if s.credited = s.credited || l.credits.use(q.Addr); s.credited {
+		return
+	}
 	c.begin(keySignIn)
 	c.where(q.Addr, shared)
 	c.end(&l.signIn, 1)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -55,7 +54,7 @@ func newRoute(r Route, burst int) (route, error) {
 	if err != nil {
 		return route{}, err
 	}
-	folded, err := newSpelling(strings.ToLower(r.Pattern))
+	folded, err := newSpelling(foldedPattern(r.Pattern))
 	switch {
 	case err != nil:
 		return route{}, err
@@ -88,6 +87,15 @@ func newSpelling(pattern string) (spelling, error) {
 	return spelling{p, strings.TrimSuffix(begin, "/"), strings.HasSuffix(pattern, "/")}, err
 }
 
+// foldedPattern is a pattern as the readings of paths are spelled: in small letters,
+// and without the slash of one path alone.
+func foldedPattern(pattern string) string {
+	if folded := strings.TrimSuffix(input.FoldPath(pattern), "/{$}"); folded != "" {
+		return folded
+	}
+	return pattern
+}
+
 // spelledInWays is what a path may have encoded or not.
 func spelledInWays(c rune) bool {
 	return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '/' || c == '-' || c == '_' || c == '.')
@@ -98,28 +106,48 @@ func (s *spelling) match(path string) bool {
 	return strings.HasPrefix(path, s.begin) && (s.Match(path) || s.slash && s.Match(path+"/"))
 }
 
-// route finds a request's, nil where it is like any other.
+// route finds a request's, nil where it is like any other. A path that can't be read
+// as every backend would takes the first rate that there is.
 func (l *Limits) route(method, path string) *route {
 	if len(l.routes) == 0 {
 		return nil
 	}
-	folded, odd := "", !plain(path)
-	if odd {
-		folded = fold(path)
-	}
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	for i := range l.routes {
-		r := &l.routes[i]
-		if len(r.Methods) > 0 && !slices.Contains(r.Methods, method) {
-			continue
-		}
-		if r.exact.match(path) || odd && r.folded.match(folded) {
-			return r
+	first := len(l.routes)
+	for i := range first {
+		if l.routes[i].named(method) && l.routes[i].exact.match(path) {
+			first = i
+			break
 		}
 	}
-	return nil
+	if !plain(path) {
+		whole := input.Readings(path, func(r input.Reading) bool {
+			if r.Dots {
+				return true // a server that leaves them has no such route
+			}
+			lower := "/" + strings.Trim(r.Path, "/")
+			for i := range first {
+				if l.routes[i].named(method) && l.routes[i].folded.match(lower) {
+					first = i
+					break
+				}
+			}
+			return first > 0
+		})
+		if rated := slices.IndexFunc(l.routes, func(r route) bool { return r.rated }); !whole && rated >= 0 {
+			first = min(first, rated)
+		}
+	}
+	if first == len(l.routes) {
+		return nil
+	}
+	return &l.routes[first]
+}
+
+func (r *route) named(method string) bool {
+	return len(r.Methods) == 0 || slices.Contains(r.Methods, method)
 }
 
 // plain reports whether a path has one spelling alone, but for a slash at its end.
@@ -130,30 +158,9 @@ func plain(path string) bool {
 			return false
 		case c == '/' && (i+1 == len(path) || path[i+1] == '/' || path[i+1] == '.'):
 			return i == 0 && len(path) == 1
+		case c == '.' && (i+1 == len(path) || path[i+1] == '/' || path[i+1] == '.'):
+			return false // Windows drops dots at the end of a name
 		}
 	}
 	return true
-}
-
-// fold writes a path as the most forgiving backend would read it: decoded once,
-// in small letters, without parameters, empty and dotted segments, and without the
-// slash at its end.
-func fold(path string) string {
-	decoded, err := url.PathUnescape(path)
-	if err != nil {
-		decoded = path
-	}
-	decoded = strings.ToLower(strings.ReplaceAll(decoded, `\`, "/"))
-	var kept []string
-	for segment := range strings.SplitSeq(decoded, "/") {
-		segment, _, _ = strings.Cut(segment, ";")
-		switch segment {
-		case "", ".":
-		case "..":
-			kept = kept[:max(0, len(kept)-1)]
-		default:
-			kept = append(kept, url.PathEscape(segment))
-		}
-	}
-	return "/" + strings.Join(kept, "/")
 }

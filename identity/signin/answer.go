@@ -51,6 +51,7 @@ func (e *reader) total() (sum int) {
 // read looks at all of the answer.
 func (e *reader) read() {
 	e.cookies()
+	e.headToken()
 	switch s := e.answer.Status; {
 	case s == http.StatusUnauthorized, s == http.StatusUnprocessableEntity:
 		e.say(-9, "the status is "+http.StatusText(s))
@@ -61,10 +62,32 @@ func (e *reader) read() {
 		e.body() // it may ask for a second factor
 	case s >= 300 && s < 400 && s != http.StatusNotModified:
 		e.redirect()
+	case s == http.StatusNoContent, s == http.StatusResetContent:
+		e.say(4, "the status is "+http.StatusText(s))
 	case s >= 200 && s < 300:
+		if s == http.StatusCreated {
+			e.say(3, "the status is "+http.StatusText(s))
+		}
 		e.body()
 	}
 }
+
+// headToken looks for a token in the head, as those of devise are given.
+func (e *reader) headToken() {
+	for _, name := range TokenFields {
+		value := e.answer.Header.Get(name)
+		if _, token, ok := strings.Cut(value, " "); ok {
+			value = token
+		}
+		if len(value) >= minSecret && !strings.ContainsAny(value, " \t") {
+			e.say(7, "the head gives a token")
+			return
+		}
+	}
+}
+
+// TokenFields are the fields of an answer's head in which frameworks give a token.
+var TokenFields = [...]string{"Authorization", "Access-Token", "X-Auth-Token", "X-Access-Token"}
 
 // redirect looks at where the client is sent.
 func (e *reader) redirect() {
@@ -130,6 +153,8 @@ func (e *reader) body() {
 		text = strings.TrimLeft(strings.TrimPrefix(text, prefix), " \t\r\n")
 	}
 	switch {
+	case bareToken(text):
+		e.say(7, "the answer is a token")
 	case strings.Contains(kind, "json"), text != "" && strings.ContainsRune("{[", rune(text[0])) && !strings.Contains(kind, "html"):
 		e.json(text)
 	case strings.Contains(kind, "html"), strings.HasPrefix(text, "<"):
@@ -139,16 +164,40 @@ func (e *reader) body() {
 	}
 }
 
+// bareToken reports whether an answer is one token and nothing else: long, of the
+// characters that tokens have, letters and digits among them.
+func bareToken(s string) bool {
+	s = strings.Trim(strings.TrimSpace(s), `"`)
+	if len(s) < 2*minSecret || len(s) > 8<<10 {
+		return false
+	}
+	letters, digits := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case isDigit(rune(c)):
+			digits++
+		case c|0x20 >= 'a' && c|0x20 <= 'z':
+			letters++
+		case !strings.ContainsRune("._|~+/=-", rune(c)):
+			return false
+		}
+	}
+	return digits >= 3 && letters >= 6
+}
+
 // text looks at an answer of a few words.
 func (e *reader) text(s string) {
 	if s == "" && e.answer.Status < 300 {
+		if e.renewed {
+			e.say(2, "the answer is empty, with a session")
+		}
 		return
 	}
 	if len(s) > 512 {
 		return
 	}
 	switch strings.ToLower(strings.Trim(strings.TrimSpace(s), `"'.!`)) {
-	case "ok", "true", "1", "success", "yes":
+	case "ok", "true", "1", "success", "yes", "created":
 		e.say(5, "the answer is a word of consent")
 		return
 	case "false", "0", "no", "fail", "failed", "error", "invalid":

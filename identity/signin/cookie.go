@@ -65,7 +65,7 @@ const maxAge = 400 * 24 * 3600
 var (
 	sessionParts = []string{"sess", "sid", "auth", "token", "jwt", "remember", "login", "logged", "identity", "refresh", "access", "cftoken", "cfid", ".aspnet", ".aspx"}
 	signedIn     = []string{"aspxauth", "aspnetcore.identity.application", "aspnetcore.cookies", "wordpress_logged_in", "wordpress_sec", "remember", "userid", "user_id", "username", "sessauth",
-		"access_token", "accesstoken", "refresh_token", "jwt", "autologin", "keycloak_identity", "auth_token", "authtoken"}
+		"access_token", "accesstoken", "refresh_token", "jwt", "autologin", "keycloak_identity", "auth_token", "authtoken", "session_token", "session-token"}
 	// notSessions are parts of the names of those that are none: counters, choices,
 	// balancers, tokens of forms.
 	notSessions = []string{"csrf", "xsrf", "antiforgery", "_ga", "_gid", "_gcl", "_fbp", "_hj", "utm", "amplitude", "mixpanel", "matomo", "_pk_", "theme", "lang", "locale", "consent", "currency",

@@ -30,6 +30,9 @@ type Route struct {
 	// Reason.
 	Kind   Kind
 	Reason gatehouse.Reason
+	// SignsIn says of a sign-up that it signs in whom it registers, in a session that
+	// its answer begins, and tells names that are taken; it needs a Reason.
+	SignsIn bool
 	// Account and Secret are the names of the fields, as they stand in a place
 	// ("user[email]", "variables.input.password"). Empty is found by itself.
 	Account, Secret string
@@ -58,6 +61,10 @@ func NewFinder(o FinderOptions) (*Finder, error) {
 			return nil, fmt.Errorf("signin: FinderOptions.Routes[%d] (%s): unknown kind %d", i, r.Path, r.Kind)
 		case r.Kind == None && !r.Reason.Given():
 			return nil, fmt.Errorf("signin: FinderOptions.Routes[%d] (%s) is declared no attempt without a reason", i, r.Path)
+		case r.SignsIn && r.Kind != SignUp:
+			return nil, fmt.Errorf("signin: FinderOptions.Routes[%d] (%s) signs in whom it registers, and is no sign-up", i, r.Path)
+		case r.SignsIn && !r.Reason.Given():
+			return nil, fmt.Errorf("signin: FinderOptions.Routes[%d] (%s) signs in whom it registers, without a reason", i, r.Path)
 		}
 		f.routes = append(f.routes, declared{r, p})
 	}
@@ -81,7 +88,7 @@ func (f *Finder) Find(r *http.Request, in *input.Inputs) Attempt {
 	if a := f.basic(r); a.Kind != None {
 		return a
 	}
-	fields := f.fields(r, in)
+	fields := f.fields(in)
 	a := fields.judge(r, said)
 	if a.Kind == None {
 		return a
@@ -107,7 +114,7 @@ func (f *Finder) declared(d *declared, r *http.Request, in *input.Inputs) Attemp
 	if d.Kind == None {
 		return Attempt{}
 	}
-	all := f.fields(r, in)
+	all := f.fields(in)
 	if d.Account != "" {
 		all.accounts = nil
 		all.pick(in, d.Account, func(i input.Input) { all.account(i, 9) })
@@ -125,7 +132,7 @@ func (f *Finder) declared(d *declared, r *http.Request, in *input.Inputs) Attemp
 		secrets = slices.Concat(all.strong, all.weak)
 	}
 	a := all.attempt(d.Kind, secrets, fmt.Sprintf("%s is declared as %s", d.Path, d.Kind))
-	a.Declared, a.Named = true, true
+	a.Declared, a.Named, a.SignsIn = true, true, d.SignsIn
 	a.Route = routeOf(r, in)
 	return a
 }

@@ -3,6 +3,7 @@ package signin
 import (
 	"encoding/json"
 	"strings"
+	"unicode"
 )
 
 // tokenNames are the members in which an answer gives a token, without "_" and
@@ -142,11 +143,11 @@ func asksMore(plain string, value any) bool {
 		return about && v && !strings.Contains(plain, "enabled") && !strings.Contains(plain, "verified")
 	case string:
 		low := strings.ToLower(v)
-		if about && (strings.Contains(plain, "token") || strings.Contains(plain, "challenge")) {
+		if about && (strings.Contains(plain, "token") || strings.Contains(plain, "challenge") || strings.Contains(plain, "pending")) {
 			return v != ""
 		}
 		return len(low) < 64 && (strings.Contains(low, "mfa_required") || strings.Contains(low, "2fa_required") || strings.Contains(low, "otp_required") ||
-			strings.Contains(low, "two_factor") || strings.Contains(low, "mfa_challenge") || strings.Contains(low, "software_token_mfa"))
+			strings.Contains(low, "two_factor") || strings.Contains(low, "mfa_challenge") || strings.Contains(low, "software_token_mfa") || strings.HasPrefix(low, "2fa_"))
 	}
 	return false
 }
@@ -175,6 +176,12 @@ func (e *reader) member(plain string, value any, depth int, say func(int, string
 		}
 	case people[plain] && value == json.Delim('{'):
 		say(4, "the JSON describes a person")
+	case people[plain] && value == false:
+		say(-4, "the JSON says that there is no person")
+	case plain == "authorities" && depth == 1 && value == json.Delim('['):
+		say(4, "the JSON has a person's authorities")
+	case secondFactors[plain] && depth == 1 && value == false:
+		say(3, "the JSON says that no second factor is asked for")
 	}
 }
 
@@ -222,6 +229,8 @@ func (e *reader) textMember(plain, text string, say func(int, string)) {
 	switch {
 	case TokenName(plain) && len(text) >= minSecret && !strings.ContainsAny(text, " \n"):
 		say(7, "the JSON gives a token")
+	case TokenName(plain) && len(text) >= minShortToken && mixed(text):
+		say(4, "the JSON gives a short token")
 	case verdicts[plain]:
 		switch low {
 		case "ok", "success", "succeeded", "true", "authenticated", "valid", "pass", "passed", "loggedin", "complete", "pass_", "1", "y", "yes":
@@ -233,6 +242,8 @@ func (e *reader) textMember(plain, text string, say func(int, string)) {
 		say(-5, "the JSON's code is that of a failure")
 	case errorNames[plain] && text != "":
 		say(-6, "the JSON has an error")
+	case messages[plain] && consents[strings.Trim(low, " .!")]:
+		say(4, "the text is a word of consent")
 	case messages[plain]:
 		n := len(e.found)
 		e.phrases(text, 4)
@@ -254,8 +265,26 @@ func (e *reader) textMember(plain, text string, say func(int, string)) {
 	}
 }
 
+// minShortToken is the shortest text that may be a token, where what a framework
+// draws is longer.
+const minShortToken = 8
+
+// mixed reports whether a text has several letters and digits, and nothing that words have
+// between them.
+func mixed(s string) bool {
+	digits := 0
+	for _, r := range s {
+		if isDigit(r) {
+			digits++
+		} else if !unicode.IsLetter(r) {
+			return false
+		}
+	}
+	return digits >= 3 && len(s)-digits >= 3
+}
+
 var (
-	verdicts = set(`ok success succeeded successful status result authenticated isauthenticated loggedin isloggedin valid issuccess authorized
+	verdicts = set(`ok auth success succeeded successful status result authenticated isauthenticated loggedin isloggedin valid issuccess authorized
 		loginok state login outcome`)
 	errorNames = set(`error errors err exception failure haserror iserror errorcode errcode errormessage errormsg errordescription reason fault detail
 		fielderrors nonfielderrors formerrors`)
@@ -263,5 +292,7 @@ var (
 	people         = set(`user account profile currentuser me member customer principal viewer userinfo`)
 	rowKeys        = set(`id uid uuid userid accountid`)
 	accountMembers = set(`email mail username login role roles emailaddress`)
+	secondFactors  = set(`twofactor twofactorrequired mfarequired requires2fa requirestwofactor otprequired`)
+	consents       = set(`ok success successful succeeded authenticated`)
 	messages       = set(`message msg text title description info notice html content`)
 )

@@ -49,6 +49,11 @@ type Verdict struct {
 	// Binds is set where a success says whose the session is: one account was
 	// named, in the field in which sign-ins of this route ordinarily name it.
 	Binds bool
+	// Registers is the account that a sign-up made and signed in, for all that the
+	// answer says. Empty where that can't be told, and for every other attempt. The
+	// caller has to know that the account was not there before, and that the answer
+	// gives a session as only sign-ins do.
+	Registers string
 	// Shape names the answer's form: the same for answers that differ in what is
 	// a person's own, and another one where a word does. Zero where the backend
 	// judged nothing.
@@ -98,6 +103,9 @@ type profile struct {
 	shapes []*shape
 	fields []field
 	used   time.Time
+	// sameForTaken is set where a sign-up was seen to answer alike for names that
+	// are taken.
+	sameForTaken bool
 }
 
 // A shape is answers that are alike.
@@ -169,7 +177,13 @@ func (m *Model) Judge(r *http.Request, a Attempt, answer Answer) Verdict {
 	case own <= -teaches:
 		s.vote(0, 2)
 	}
-	v.Binds = v.Outcome == Success && p.binds(&a)
+	switch {
+	case v.Outcome != Success:
+	case a.Kind == SignUp && !p.sameForTaken:
+		v.Registers = p.registers(&e)
+	default:
+		v.Binds = p.binds(&a)
+	}
 	return v
 }
 
@@ -341,17 +355,24 @@ func (m *Model) name(s *shape, words uint64) uint64 {
 }
 
 // binds notes where a success named its account, and reports whether it may be
-// believed. Somebody who signs in as himself can name another in a field that
-// the backend does not read.
+// believed.
 func (p *profile) binds(a *Attempt) bool {
-	// A sign-up that is careful answers the same for a name that is taken.
 	if a.Kind != SignIn || a.Ambiguous || a.Batch {
 		return false
 	}
-	at, total, mine := a.AccountAt.String(), 0, 0
+	at := a.AccountAt.String()
 	if a.Account == "" {
 		at = ""
 	}
+	usual := p.usual(at)
+	return a.Account != "" && (a.Declared || usual && (a.Named || p.contrasts()))
+}
+
+// usual counts where a success named its account, and reports whether a quarter of
+// the route's named it there. Somebody who acts as himself can name another in a
+// field that the backend does not read.
+func (p *profile) usual(at string) bool {
+	total, mine := 0, 0
 	i := slices.IndexFunc(p.fields, func(f field) bool { return f.at == at })
 	switch {
 	case i >= 0 && p.fields[i].count < maxVotes:
@@ -366,10 +387,7 @@ func (p *profile) binds(a *Attempt) bool {
 			mine = f.count
 		}
 	}
-	if a.Account == "" {
-		return false
-	}
-	return a.Declared || mine*4 >= total && (a.Named || p.contrasts())
+	return mine*4 >= total
 }
 
 // contrasts reports whether the route was seen to take some and refuse others,

@@ -87,6 +87,8 @@ type Attempt struct {
 	// Declared is set where the route was declared, and Named where words of its
 	// path say what it is.
 	Declared, Named bool
+	// SignsIn is set where a sign-up was declared to sign in whom it registers.
+	SignsIn bool
 	// SignedIn is set by the caller where the request's session is known to be
 	// somebody's already: then an answer for who is signed in proves nothing.
 	SignedIn bool

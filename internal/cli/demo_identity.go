@@ -50,6 +50,8 @@ func (c demoCommand) identify(cfg *config.Config, tokens demoTokens) {
 		Issuer: shop.TokenIssuer, Audience: []string{shop.TokenAudience}, File: tokens.file,
 		Algorithms: []string{"RS256"}, Types: []string{"at+jwt"}, MaxAge: config.Duration(15 * time.Minute),
 	}}
+	// The shop says whether there is an account by a name: what fails is told alike.
+	cfg.Identity.SignIn.Alike = true
 	// An office of thirty people signs in within a minute of the morning.
 	cfg.Application.RateLimit.SignIn = limit.Rate{Count: 10, Per: time.Minute, Burst: 35}
 	if c.Attack {

@@ -104,7 +104,7 @@ func (g *globals) printRung(r gateway.RungLine, why bool) {
 	if len(rules) > 0 {
 		mode += " (" + strings.Join(rules, ", ") + ")"
 	}
-	fmt.Fprintf(w, "  %s  %s\n", g.paint(fmt.Sprintf("%-20s", r.Name), bold), g.paint(mode, modeStyles[r.Mode]))
+	fmt.Fprintf(w, "  %s  %s\n", g.paint(fmt.Sprintf("%-21s", r.Name), bold), g.paint(mode, modeStyles[r.Mode]))
 	fmt.Fprintf(w, "      stops   %s\n", r.Stops)
 	if why {
 		fmt.Fprintf(w, "      here    %s\n", r.Why)

@@ -106,16 +106,20 @@ func (g *globals) reportPart(title string, outcome gatehouse.Outcome, lines []ga
 	return err
 }
 
-// accessRung is whose coverage it is.
-const accessRung = "application/access"
+// The rungs whose coverage is told.
+const (
+	accessRung    = "application/access"
+	ownershipRung = "application/ownership"
+)
 
 // mostUncovered is how many routes without a rule are printed.
 const mostUncovered = 20
 
 // printCoverage names routes that no rule of application.access is for, where
-// there are rules at all.
+// there are rules at all, and those with an identifier that no rule of
+// application.ownership is for.
 func (g *globals) printCoverage(ctx context.Context, rung string) error {
-	if rung != "" && rung != accessRung {
+	if rung != "" && rung != accessRung && rung != ownershipRung {
 		return nil
 	}
 	a, err := g.admin(ctx, true)
@@ -124,25 +128,38 @@ func (g *globals) printCoverage(ctx context.Context, rung string) error {
 	}
 	defer a.Close()
 	c, err := a.Coverage(ctx)
-	if errors.Is(err, gateway.ErrNotRunning) || err == nil && (c.Rules == 0 || len(c.Routes) == 0) {
+	if errors.Is(err, gateway.ErrNotRunning) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
+	if rung != ownershipRung && c.Rules > 0 {
+		err = g.printRoutes("Routes that no rule of application.access is for", c.Routes)
+	}
+	if err == nil && rung != accessRung {
+		err = g.printRoutes("Routes with an identifier that no rule of application.ownership is for (gatehouse suggest ownership)", c.Unowned)
+	}
+	return err
+}
+
+func (g *globals) printRoutes(title string, routes []gateway.UncoveredRoute) error {
+	if len(routes) == 0 {
+		return nil
+	}
 	var t table
 	t.add("REQUESTS", "SIGNED IN", "ROUTE")
-	for _, r := range c.Routes[:min(len(c.Routes), mostUncovered)] {
+	for _, r := range routes[:min(len(routes), mostUncovered)] {
 		t.add(fmt.Sprint(r.Requests), fmt.Sprint(r.SignedIn), r.Route)
 	}
-	fmt.Fprintf(g.process.Stdout, "%s\n", g.paint("Routes that no rule of application.access is for", bold))
+	fmt.Fprintf(g.process.Stdout, "%s\n", g.paint(title, bold))
 	if err := t.print(g.process.Stdout, "  "); err != nil {
 		return err
 	}
-	if more := len(c.Routes) - mostUncovered; more > 0 {
+	if more := len(routes) - mostUncovered; more > 0 {
 		fmt.Fprintf(g.process.Stdout, "  and %d more\n", more)
 	}
-	_, err = fmt.Fprintln(g.process.Stdout)
+	_, err := fmt.Fprintln(g.process.Stdout)
 	return err
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 type suggestCommand struct {
-	What    string `arg:"" enum:"csp,policy,grants" help:"What to propose: csp, a content security policy from what browsers reported; policy, what the accounts of SQL gates may do, for data.sql; grants, the same as SQL for the database itself."`
+	What    string `arg:"" enum:"csp,ownership,policy,grants" help:"What to propose: csp, a content security policy from what browsers reported; ownership, whose the things of the routes are, from ordinary traffic; policy, what the accounts of SQL gates may do, for data.sql; grants, the same as SQL for the database itself."`
 	Account string `arg:"" optional:"" help:"Of policy and grants: the account as layers names it, such as shop/app. All without it."`
 
 	Role         string `placeholder:"NAME" help:"Of grants: the role that gets them. The account's own at the database without it."`
@@ -19,8 +19,8 @@ type suggestCommand struct {
 }
 
 func (c suggestCommand) Run(ctx context.Context, g *globals) error {
-	if c.What == "csp" && (c.Account != "" || c.Role != "" || c.Columns || c.RevokePublic || c.Unlearned) {
-		return usage("csp is about no account: gatehouse suggest csp")
+	if (c.What == "csp" || c.What == "ownership") && (c.Account != "" || c.Role != "" || c.Columns || c.RevokePublic || c.Unlearned) {
+		return usage("%s is about no account: gatehouse suggest %s", c.What, c.What)
 	}
 	if c.What == "policy" && (c.Role != "" || c.Columns || c.RevokePublic) {
 		return usage("--role, --columns and --revoke-public are of gatehouse suggest grants")
@@ -30,8 +30,11 @@ func (c suggestCommand) Run(ctx context.Context, g *globals) error {
 		return err
 	}
 	defer a.Close()
-	if c.What == "csp" {
+	switch c.What {
+	case "csp":
 		return c.csp(ctx, g, a)
+	case "ownership":
+		return c.ownership(ctx, g, a)
 	}
 	all, err := a.SuggestSQL(ctx, gateway.SQLQuery{
 		Grants: c.What == "grants", Account: c.Account, Role: c.Role, Columns: c.Columns, RevokePublic: c.RevokePublic, Unlearned: c.Unlearned,
@@ -96,6 +99,46 @@ func (c suggestCommand) csp(ctx context.Context, g *globals, a gateway.Admin) er
 		for _, l := range part.lines {
 			fmt.Fprintf(w, "#   %s\n", l)
 		}
+	}
+	return nil
+}
+
+// ownership prints rules to paste, each below what speaks for it.
+func (c suggestCommand) ownership(ctx context.Context, g *globals, a gateway.Admin) error {
+	s, err := a.SuggestOwnership(ctx)
+	if err != nil {
+		return err
+	}
+	if g.JSON {
+		return g.printJSON(s)
+	}
+	w := g.process.Stdout
+	entries := func(indent string, all []gateway.OwnershipProposal) {
+		for _, p := range all {
+			fmt.Fprintf(w, "%s# %s\n%s- %s\n", indent, p.Evidence, indent, p.Text)
+		}
+	}
+	if len(s.Rules) > 0 {
+		g.toPaste(ctx, "application")
+		fmt.Fprintln(w, "  ownership:\n    rules:")
+		entries("    ", s.Rules)
+	}
+	if len(s.Me) > 0 {
+		fmt.Fprintln(w, "identity:\n  backend_session:\n    me:")
+		entries("    ", s.Me)
+	}
+	if len(s.Rules)+len(s.Me) == 0 {
+		fmt.Fprintln(w, "# No rule can be proposed yet.")
+	}
+	if len(s.Open) > 0 {
+		fmt.Fprintln(w, "\n# Routes without a proposal:")
+	}
+	for _, p := range s.Open {
+		wanted := ""
+		if p.Wanted > 0 {
+			wanted = fmt.Sprintf(" (%s wanted)", plural(uint64(p.Wanted), "more answer"))
+		}
+		fmt.Fprintf(w, "#   %s: %s%s\n", p.Route, p.Evidence, wanted)
 	}
 	return nil
 }

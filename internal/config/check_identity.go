@@ -20,7 +20,7 @@ func (r *reader) checkIdentity(c *Config) {
 			r.fail(key, "is no prefix", "end it with a slash, such as /admin/")
 		}
 	}
-	r.checkOwnership(&c.Application.Ownership)
+	r.checkOwnership(c)
 	for i := range c.Application.RateLimit.Routes {
 		r.checkRouteLimit(item("application.ratelimit.routes", i), &c.Application.RateLimit.Routes[i])
 	}
@@ -35,6 +35,12 @@ func (r *reader) checkIdentity(c *Config) {
 		r.checkPattern(key+".path", route.Path)
 		if route.Kind == "none" && !route.Reason.Given() {
 			r.fail(key+".kind", "is none without a reason", "add reason: beside it and say in one sentence why it is no attempt")
+		}
+		switch {
+		case route.SignsIn && route.Kind != "sign_up":
+			r.fail(key+".signs_in", "is for kind: sign_up alone", "remove it, or change kind")
+		case route.SignsIn && !route.Reason.Given():
+			r.fail(key+".signs_in", "is set without a reason", "add reason: beside it and say in one sentence how you know that names which are taken are told")
 		}
 	}
 	if n := c.Identity.SignIn.MaxFailures; n < 6 || n > 100 {

@@ -26,6 +26,9 @@ func AllowYAML(e AllowEntry) string {
 	return b.String()
 }
 
+// EntryYAML is an entry of a list as a file has it, on one line.
+func EntryYAML[T OwnershipRule | Me](entry T) string { return flow(reflect.ValueOf(entry)) }
+
 // flow writes a value on one line. Secrets are not written.
 func flow(v reflect.Value) string {
 	switch value := v.Interface().(type) {

@@ -12,7 +12,7 @@ type RateLimit struct {
 	Default   limit.Rate       `yaml:"default" default:"600/min" doc:"How much one principal may ask, as \"600/min\" or \"5/min burst 10\"; assets are not counted."`
 	Address   limit.Rate       `yaml:"address" default:"6000/min" doc:"The same by address (IPv6 by /64), signed in or not: an office, or a carrier's customers, stand behind one."`
 	Principal limit.Rate       `yaml:"principal" doc:"In place of default, where it is another." example:"300/min"`
-	SignIn    limit.Rate       `yaml:"sign_in" default:"5/min burst 20" doc:"Attempts to sign in, by address."`
+	SignIn    limit.Rate       `yaml:"sign_in" default:"5/min burst 20" doc:"Attempts to sign in that don't succeed, by address."`
 	Routes    []RouteRateLimit `yaml:"routes" doc:"Paths that cost more, or have a rate of their own; the first that matches decides." example:"[{path: /search, cost: 5}, {path: /export, rate: 10/h}]"`
 }
 
@@ -74,6 +74,7 @@ type SessionAccount struct {
 type SignIn struct {
 	Routes        []SignInRoute `yaml:"routes" doc:"Routes that are not found by themselves, or are no attempt although they look like one." example:"[{path: /session, kind: sign_in, account: user, secret: pin}]"`
 	CaseSensitive bool          `yaml:"case_sensitive" default:"false" doc:"Whether the backend tells Ann from ann."`
+	Alike         bool          `yaml:"alike" default:"false" doc:"Answers every failed sign-in, and every request for a recovery, by one page of the gate's (JSON for programs), so that neither words nor time tell which accounts there are."`
 	MaxFailures   int           `yaml:"max_failures" restart:"true" default:"100" doc:"Failures in a row after which strangers are not let try an account any more; devices that signed in to it before have a count of their own."`
 }
 
@@ -84,7 +85,8 @@ type SignInRoute struct {
 	Kind    string           `yaml:"kind" need:"true" enum:"none,sign_in,sign_up,recovery,second_factor,confirm,sign_out,coupon" doc:"What they are; none needs a reason." example:"sign_in"`
 	Account string           `yaml:"account" doc:"The field that names the account; found where not given." example:"user"`
 	Secret  string           `yaml:"secret" doc:"The field that proves it; found where not given." example:"pin"`
-	Reason  gatehouse.Reason `yaml:"reason" doc:"Why it is no attempt." example:"a search that has a field password"`
+	SignsIn bool             `yaml:"signs_in" default:"false" doc:"Says of sign_up that it signs in whom it registers, in a session that its answer begins, and tells names that are taken. Needed where visitors have a session too; needs a reason."`
+	Reason  gatehouse.Reason `yaml:"reason" doc:"Why it is no attempt, or signs_in." example:"a search that has a field password"`
 }
 
 // JWT is an issuer whose tokens count.

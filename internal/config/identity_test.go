@@ -44,6 +44,8 @@ func TestParse_IdentityMistakes_AreNamed(t *testing.T) {
 		"identity: {backend_session: {idle: 1s}}":                                               "2:30: identity.backend_session.idle: is below a minute; 30d suits most sites",
 		"identity: {sign_in: {max_failures: 2}}":                                                "2:22: identity.sign_in.max_failures: is not between 6 and 100; a person mistypes five times; 100 suits most sites",
 		"identity: {sign_in: {routes: [{path: /a, kind: none}]}}":                               "2:42: identity.sign_in.routes[0].kind: is none without a reason; add reason: beside it and say in one sentence why it is no attempt",
+		"identity: {sign_in: {routes: [{path: /a, kind: sign_up, signs_in: true}]}}":            "2:57: identity.sign_in.routes[0].signs_in: is set without a reason; add reason: beside it and say in one sentence how you know that names which are taken are told",
+		"identity: {sign_in: {routes: [{path: /a, kind: sign_in, signs_in: true, reason: x}]}}": "2:57: identity.sign_in.routes[0].signs_in: is for kind: sign_up alone; remove it, or change kind",
 		"identity: {jwt: [{issuer: a, audience: [b]}]}":                                         "2:18: identity.jwt[0].jwks: is missing; add the address of the issuer's keys, or file: with them",
 		"identity: {jwt: [{issuer: a, audience: [b], jwks: 'http://x'}]}":                       `2:45: identity.jwt[0].jwks: "http://x" is no https address; write one such as https://id.example.com/jwks.json`,
 		"identity: {jwt: [{issuer: a, audience: [b], jwks: 'https://x', algorithms: [HS256]}]}": "2:77: identity.jwt[0].algorithms[0]: is not for public keys; name those of RFC 7518 such as ES256, RS256, PS256 or EdDSA",

@@ -8,8 +8,19 @@ import (
 
 // Ownership is whose the things are that requests ask for.
 type Ownership struct {
-	Limit Size            `yaml:"limit" default:"1MiB" doc:"How much of an answer is held until its owner is known; of a longer one only the ledger and a probe tell."`
-	Rules []OwnershipRule `yaml:"rules" doc:"Whose the things of a path are; every rule that matches must be satisfied. gatehouse suggest ownership proposes them from what it saw." example:"[{path: \"/orders/{id}\", owner: {field: user_id, as: users.id}}]"`
+	Limit  Size             `yaml:"limit" default:"1MiB" doc:"How much of an answer is held until its owner is known; of a longer one only the ledger and a probe tell."`
+	Rules  []OwnershipRule  `yaml:"rules" doc:"Whose the things of a path are; every rule that matches must be satisfied. gatehouse suggest ownership proposes them from what it saw." example:"[{path: \"/orders/{id}\", owner: {field: user_id, as: users.id}}]"`
+	Shares []OwnershipShare `yaml:"shares" doc:"Single things that somebody else may have, for a time." example:"[{thing: /orders, id: \"42\", principal: bob@example.com, until: 2027-06-30, reason: takes over while Ann is away}]"`
+}
+
+// An OwnershipShare lets somebody have one thing of another's.
+type OwnershipShare struct {
+	Thing     string           `yaml:"thing" need:"true" doc:"The kind of thing, as rules name it." example:"/orders"`
+	ID        string           `yaml:"id" need:"true" doc:"Its identifier." example:"\"42\""`
+	Principal string           `yaml:"principal" need:"true" doc:"Who may have it, by any name." example:"bob@example.com"`
+	Until     Expiry           `yaml:"until" need:"true" doc:"Until when, as a date (through its end, UTC) or a time (RFC 3339)." example:"2027-06-30"`
+	Change    bool             `yaml:"change" default:"false" doc:"Whether they may change it too."`
+	Reason    gatehouse.Reason `yaml:"reason" need:"true" doc:"Why." example:"takes over while Ann is away"`
 }
 
 // An OwnershipRule says how it is told whose a thing is.
@@ -61,7 +72,8 @@ type OwnershipAdmins struct {
 
 // checkOwnership looks at single rules. What only a whole set of them shows is for
 // application/ownership.
-func (r *reader) checkOwnership(o *Ownership) {
+func (r *reader) checkOwnership(c *Config) {
+	o := &c.Application.Ownership
 	if o.Limit < 1<<10 || o.Limit > 64<<20 {
 		r.fail("application.ownership.limit", "is not between 1KiB and 64MiB", "1MiB suits most sites")
 	}
@@ -84,6 +96,8 @@ func (r *reader) checkOwnership(o *Ownership) {
 			r.fail(key+".owner.fields", "contradicts field: both say where the owner stands", "remove one of the two")
 		case own.Ledger && len(rule.Gives) == 0:
 			r.fail(key+".owner.ledger", "is set, and nothing gives things to anybody", "add gives: [{path: /checkout, methods: [POST]}]")
+		case own.AtWrite && len(c.Data.SQL) == 0:
+			r.fail(key+".owner.at_write", "leaves changes to an SQL gate, and there is none", "add data.sql, or remove it")
 		case own.Column != "" && !strings.Contains(own.Column, "."):
 			r.fail(key+".owner.column", r.quote(key+".owner.column", own.Column)+" has no table", "write it as orders.user_id")
 		}

@@ -38,6 +38,8 @@ type Admin interface {
 	SuggestPolicy(context.Context) (PolicySuggestion, error)
 	// SuggestSQL proposes what the accounts of SQL gates need.
 	SuggestSQL(context.Context, SQLQuery) ([]SQLSuggestion, error)
+	// SuggestOwnership proposes rules of application.ownership.
+	SuggestOwnership(context.Context) (OwnershipSuggestion, error)
 	Close() error
 }
 

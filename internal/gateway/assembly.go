@@ -316,6 +316,9 @@ func bypasses(c *config.Config) []Bypass {
 			add("application/ownership lets everybody have "+r.Path, r.Public)
 		}
 	}
+	for _, s := range c.Application.Ownership.Shares {
+		add(fmt.Sprintf("%s %s is shared with %s until %s", s.Thing, s.ID, s.Principal, s.Until), s.Reason)
+	}
 	for _, e := range c.Network.Patterns.Exempt {
 		what := "walks through identifiers are not told"
 		if e.Path != "" {
@@ -329,6 +332,7 @@ func bypasses(c *config.Config) []Bypass {
 	if c.Network.Private.Reason.Given() {
 		add("the private listener asks for no token", c.Network.Private.Reason)
 	}
+	signInBypasses(c, add)
 	sqlBypasses(c, add)
 	for _, e := range c.Allow {
 		add(fmt.Sprintf("allow %s: %s %s %s", e.ID, e.Rung, e.Rule, e.Path), e.Reason)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -21,10 +22,14 @@ import (
 type signIns struct {
 	model    *signin.Model
 	throttle *throttle.Throttle
+	alike    *throttle.Alike
 }
 
 func (g *Gate) openSignIns(c *config.Config) (err error) {
 	if g.signIns.model, err = signin.NewModel(signin.ModelOptions{Now: g.now}); err != nil {
+		return err
+	}
+	if g.signIns.alike, err = throttle.NewAlike(throttle.AlikeOptions{Now: g.now}); err != nil {
 		return err
 	}
 	g.signIns.throttle, err = throttle.New(throttle.Options{Store: g.store, Now: g.now, MaxFailures: c.Identity.SignIn.MaxFailures})
@@ -34,13 +39,25 @@ func (g *Gate) openSignIns(c *config.Config) (err error) {
 func finderOf(c *config.Config) (*signin.Finder, error) {
 	o := signin.FinderOptions{CaseSensitive: c.Identity.SignIn.CaseSensitive}
 	for _, r := range c.Identity.SignIn.Routes {
-		route := signin.Route{Path: r.Path, Method: r.Method, Reason: r.Reason, Account: r.Account, Secret: r.Secret}
+		route := signin.Route{Path: r.Path, Method: r.Method, Reason: r.Reason, Account: r.Account, Secret: r.Secret, SignsIn: r.SignsIn}
 		if err := route.Kind.UnmarshalText([]byte(r.Kind)); err != nil {
 			return nil, err
 		}
 		o.Routes = append(o.Routes, route)
 	}
 	return signin.NewFinder(o)
+}
+
+// signInBypasses are the routes that are declared to be believed.
+func signInBypasses(c *config.Config, add func(string, gatehouse.Reason)) {
+	for _, r := range c.Identity.SignIn.Routes {
+		switch {
+		case r.SignsIn:
+			add("who registers at "+r.Path+" is taken to be signed in", r.Reason)
+		case r.Kind == signin.None.String():
+			add("attempts at "+r.Path+" are not looked for", r.Reason)
+		}
+	}
 }
 
 // An attempt is what a request tries at the backend's accounts.
@@ -54,21 +71,35 @@ type attempt struct {
 	outcome signin.Outcome
 	// body is the beginning of the answer, without its coding.
 	body []byte
+	// mu guards all of it, and how the client stands, while a body streams; over is
+	// set once the backend has answered.
+	mu   sync.Mutex
+	over bool
 }
 
 // basic reports whether the attempt is HTTP Basic, which comes with each request.
 func (a *attempt) basic() bool { return a.SecretAt.Kind == gatehouse.Header }
+
+// opened reports whether the attempt had the right secret of one account.
+func (a *attempt) opened(o signin.Outcome) bool {
+	return (o == signin.Success || o == signin.Halfway) && a.Account != "" && len(a.Secrets) > 0 && !a.Ambiguous && !a.Batch && !a.basic()
+}
 
 // tries finds what the request tries, once its inputs are read.
 func (t *transit) tries() *attempt {
 	a := &t.attempt
 	if !a.looked {
 		a.looked = true
-		a.Attempt = t.asm.finder.Find(t.r, t.x.Inputs)
-		a.SignedIn = t.found.Outcome == source.Known
-		if (a.Kind == signin.SecondFactor || a.Kind == signin.Confirm) && a.Account == "" {
-			a.Account = t.sessionsAccount()
-		}
+		a.Attempt = t.find()
+	}
+	return a
+}
+
+func (t *transit) find() signin.Attempt {
+	a := t.asm.finder.Find(t.r, t.x.Inputs)
+	a.SignedIn = t.found.Outcome == source.Known
+	if (a.Kind == signin.SecondFactor || a.Kind == signin.Confirm) && a.Account == "" {
+		a.Account = t.sessionsAccount()
 	}
 	return a
 }
@@ -84,24 +115,35 @@ func (t *transit) sessionsAccount() string {
 
 func throttleRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
-		a := t.tries()
-		if a.Kind == signin.None || a.Kind == signin.SignOut {
-			return gatehouse.Passed()
+		if t.x.Inputs != nil && t.x.Inputs.Streamed() {
+			t.x.Inputs.OnComplete(t.lateAttempt)
 		}
-		proven := t.found.Outcome == source.Known && a.basic()
-		a.try = t.gate.signIns.throttle.Check(t.r.Context(), throttle.Attempt{Attempt: a.Attempt, Client: t.client.Addr, Device: a.device, Proven: proven})
-		t.recordFindings(a.try.Findings)
-		t.retryAfter = a.try.RetryAfter
-		if a.Kind == signin.SignIn && a.try.Decision.Verdict == gatehouse.Pass {
-			t.x.Watch(t.asm.who.sessions.Wants)
-		}
-		a.sent = t.gate.now()
-		return a.try.Decision
+		return t.throttle(t.tries())
 	}, nil
+}
+
+func (t *transit) throttle(a *attempt) gatehouse.Decision {
+	if a.Kind == signin.None || a.Kind == signin.SignOut {
+		return gatehouse.Passed()
+	}
+	proven := t.found.Outcome == source.Known && a.basic()
+	a.try = t.gate.signIns.throttle.Check(t.r.Context(), throttle.Attempt{Attempt: a.Attempt, Client: t.client.Addr, Device: a.device, Proven: proven})
+	t.recordFindings(a.try.Findings)
+	t.retryAfter = a.try.RetryAfter
+	if a.Kind == signin.SignIn && a.try.Decision.Verdict == gatehouse.Pass {
+		t.x.Watch(t.asm.who.sessions.Wants)
+	}
+	a.sent = t.gate.now()
+	return a.try.Decision
 }
 
 func throttled(a events.About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
 	return events.LoginThrottled(a, d, o, "")
+}
+
+// throttled tells at which account, too.
+func (t *transit) throttled(a events.About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
+	return events.LoginThrottled(a, d, o, t.attempt.Account)
 }
 
 func (t *transit) recordFindings(found []throttle.Finding) {
@@ -171,14 +213,18 @@ func (t *transit) followed(res *http.Response) {
 func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.Answer) error {
 	verdict := t.gate.signIns.model.Judge(t.r, a.Attempt, answer)
 	factor := a.Kind == signin.SecondFactor
+	device := false
 	if a.try != nil {
 		settled := t.gate.signIns.throttle.Told(ctx, a.try, throttle.Result{
 			Outcome: verdict.Outcome, Binds: verdict.Binds || factor && a.Account != "", Shape: verdict.Shape, Took: t.gate.now().Sub(a.sent),
 		})
 		t.recordFindings(settled.Findings)
 		if settled.Device != nil && t.client.Proto == "https" {
-			t.setCookie = settled.Device
+			t.setCookie, device = settled.Device, true
 		}
+	}
+	if a.Kind == signin.SignIn && a.opened(verdict.Outcome) {
+		t.asm.limits.SignedIn(ctx, t.asks(), t.standing, a.Account)
 	}
 	told := events.Attempt{Account: a.Account, Why: verdict.Why}
 	if a.try != nil {
@@ -186,6 +232,10 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 	}
 	signs := signsIn(a.Kind)
 	switch {
+	case verdict.Registers != "":
+		return t.registered(ctx, a, answer, verdict, told)
+	case a.Kind == signin.SignUp && t.found.Outcome != source.Known:
+		return nil // whether it gives what visitors have, or a session, is not known
 	case signs && verdict.Outcome == signin.Failure:
 		a.outcome = verdict.Outcome
 		t.gate.record(ctx, events.BackendLoginFail(t.about(), a.Route, told))
@@ -201,16 +251,31 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 	}
 	bound, err := t.asm.who.sessions.Bind(ctx, backend.SignIn{
 		Request: t.r, Answer: answer, Account: a.Account, Halfway: verdict.Outcome == signin.Halfway, SecondFactor: factor, Records: t.x.Records(),
+		Household: gatehouse.Household(t.client.Addr), Device: device,
 	})
 	if d := bound.Decision; d.Rule != "" && d.Verdict != gatehouse.Pass {
 		d.Rung, d.Route = source.Rung, a.Route
-		t.gate.record(ctx, events.SessionFixed(t.about(), d))
+		t.gate.record(ctx, events.SessionFixed(t.about(), d, ""))
+	}
+	return err
+}
+
+// registered binds a session that begins with a sign-up.
+func (t *transit) registered(ctx context.Context, a *attempt, answer signin.Answer, verdict signin.Verdict, told events.Attempt) error {
+	r, err := t.asm.who.sessions.Register(ctx, backend.SignIn{Request: t.r, Answer: answer, Account: verdict.Registers}, a.SignsIn)
+	if r.Taken {
+		t.gate.signIns.model.Taken(a.Attempt)
+	}
+	if r.Credentials > 0 {
+		told.Account, told.Why = verdict.Registers, "the sign-up made the account and signed it in: "+told.Why
+		t.gate.record(ctx, events.BackendLogin(t.about(), a.Route, told))
 	}
 	return err
 }
 
 // unjudged takes back an attempt that the backend never had.
 func (t *transit) unjudged() {
+	t.closeAttempt()
 	if a := &t.attempt; a.try != nil {
 		t.gate.signIns.throttle.Told(context.WithoutCancel(t.r.Context()), a.try, throttle.Result{Outcome: signin.Unjudged})
 	}

@@ -42,6 +42,7 @@ func (g *Gate) controlHandler() http.Handler {
 	mux.Handle("POST /reload", call(func(ctx context.Context, _ struct{}) (struct{}, error) { return struct{}{}, a.Reload(ctx) }))
 	mux.Handle("POST /suggest-policy", call(func(ctx context.Context, _ struct{}) (PolicySuggestion, error) { return a.SuggestPolicy(ctx) }))
 	mux.Handle("POST /suggest-sql", call(a.SuggestSQL))
+	mux.Handle("POST /suggest-ownership", call(func(ctx context.Context, _ struct{}) (OwnershipSuggestion, error) { return a.SuggestOwnership(ctx) }))
 	mux.HandleFunc("POST /follow", func(w http.ResponseWriter, r *http.Request) {
 		rc, enc := http.NewResponseController(w), json.NewEncoder(w)
 		_ = rc.Flush() // the head; the first event's write tells a failure

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/events"
+	"github.com/gatehousehq/gatehouse/identity/throttle"
 )
 
 // RulePanic names the refusal of a check that panicked.
@@ -69,7 +70,11 @@ func (t *transit) judge(a *activeRung, d gatehouse.Decision) (gatehouse.Decision
 	if d.Verdict == gatehouse.Pass {
 		return d, true
 	}
-	return t.subject().settle(a, d, a.event)
+	event := a.event
+	if a.name == throttle.Rung {
+		event = t.throttled
+	}
+	return t.subject().settle(a, d, event)
 }
 
 func (t *transit) subject() subject {

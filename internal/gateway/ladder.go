@@ -161,6 +161,7 @@ func requestRungs() []requestRung {
 			why:       "as early as the address is known: what it refuses costs nothing more",
 			event:     events.RateLimited,
 			byAddress: true,
+			missed:    "no path has the rate or the cost that application.ratelimit.routes gives it, and assets are counted",
 		}, addressLimitRung},
 		{rung{
 			name:  protocol.Rung,
@@ -185,9 +186,16 @@ func requestRungs() []requestRung {
 		}, exposedRung},
 		{rung{
 			name:  source.Rung,
-			stops: "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
-			why:   "says who the request is from; every later rung, the backend and the events go by it",
-			event: events.TokenRefused,
+			stops: "session fixation: a session that its sign-in did not renew, on another device than the one that signed in",
+			why:   "before it is said who the request is from: that would be the owner",
+			event: events.SessionFixed,
+		}, heldRung},
+		{rung{
+			name:   source.Rung,
+			stops:  "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
+			why:    "says who the request is from; every later rung, the backend and the events go by it",
+			event:  events.TokenRefused,
+			missed: "nobody is known: what application.access asks a sign-in for is refused, and identity/throttle counts every sign-in as a failure, so that it refuses their owners",
 		}, sourceRung},
 		{rung{
 			name:  access.Rung,
@@ -226,10 +234,19 @@ func requestRungs() []requestRung {
 		}, csrfRung},
 		{rung{
 			name:  ratelimit.RungPrincipal,
-			stops: "principals that ask more often than they may, dear routes, and attempts to sign in by address",
+			stops: "principals that ask more often than they may, dear routes, and failed attempts to sign in by address",
 			why:   "once it is known who asks, and whether it is to sign in",
 			event: events.RateLimited,
 		}, principalLimitRung},
+		{rung{
+			name:  ownership.Rung,
+			stops: "fields that clients of a route do not send, and that say who somebody is, what they may or what something costs (mass assignment)",
+			why:   "as the inputs are read and it is known who sends them",
+			mode:  gatehouse.Observe,
+			rules: map[string]gatehouse.Mode{ownership.RuleField: gatehouse.Observe},
+			apart: []string{ownership.RuleField},
+			event: events.AuthzFail,
+		}, fieldsRung},
 		{rung{
 			name:  ownership.Rung,
 			stops: "requests for what is another's: changes, before the backend acts, and reads that no answer could tell of",
@@ -238,10 +255,11 @@ func requestRungs() []requestRung {
 			event: events.AuthzFail,
 		}, ownershipRung},
 		{rung{
-			name:  throttle.Rung,
-			stops: "guessing at the backend's accounts: brute force, stuffing, spraying; devices that signed in before have a lane of their own",
-			why:   "last before the backend: what passes counts as a failure until the answer says otherwise",
-			event: throttled,
+			name:   throttle.Rung,
+			stops:  "guessing at the backend's accounts: brute force, stuffing, spraying; devices that signed in before have a lane of their own",
+			why:    "last before the backend: what passes counts as a failure until the answer says otherwise",
+			event:  throttled,
+			missed: "no device is known to have signed in, and network/patterns sees no sign-ins: neither a rise of failures nor a new device",
 		}, throttleRung},
 	}
 }
@@ -310,6 +328,12 @@ func responseRungs() []responseRung {
 			why:   "after everything that may change the answer",
 			event: events.AuthzFail,
 		}, headersRung},
+		{rung{
+			name:  throttle.Rung,
+			stops: "answers that tell which accounts there are, by words or by time, where identity.sign_in.alike is set",
+			why:   "after everything that looks at the backend's answer: another takes its place",
+			event: throttled,
+		}, alikeRung},
 		{rung{
 			name:  "network/headers",
 			stops: "headers and cookies in the gate's name that the gate did not set",

@@ -27,6 +27,9 @@ type owned struct {
 	rules   *ownership.Case // nil: none is for it
 	// told is set where the rung, which only observes, has said its word.
 	told bool
+	// shown is the beginning of the answer, to learn from; cut says there was more.
+	shown []byte
+	cut   bool
 }
 
 func (g *Gate) openLedger() (err error) {
@@ -41,6 +44,9 @@ func (g *Gate) ownershipOf(c *config.Config) (*ownership.Ownership, error) {
 	o := ownership.Options{Ledger: g.ledger, Limit: int64(c.Application.Ownership.Limit), Now: g.now}
 	for i := range c.Application.Ownership.Rules {
 		o.Rules = append(o.Rules, ownershipRule(&c.Application.Ownership.Rules[i]))
+	}
+	for _, s := range c.Application.Ownership.Shares {
+		o.Shares = append(o.Shares, ownership.Share{Thing: s.Thing, ID: s.ID, Principal: s.Principal, Until: s.Until.Time, Change: s.Change, Reason: s.Reason})
 	}
 	return ownership.New(o)
 }
@@ -70,10 +76,7 @@ func ownershipRule(r *config.OwnershipRule) ownership.Rule {
 func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
 		o := &t.owns
-		o.request = ownership.Request{
-			Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
-			Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs, Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
-		}
+		o.request = t.owned()
 		var d gatehouse.Decision
 		if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
 			return d
@@ -92,6 +95,15 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 		}
 		return d
 	}, nil
+}
+
+// owned is the request as application/ownership asks about it.
+func (t *transit) owned() ownership.Request {
+	return ownership.Request{
+		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
+		Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs,
+		Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
+	}
 }
 
 // ownedAnswerRung decides about what the answer shows, before anything of it
@@ -118,12 +130,17 @@ func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 			t.gate.logger.Error("what an answer gave could not be taken down: it may be refused to its owner", "request", t.x.ID, "error", err)
 		}
 		return nil
+	}, scan: func(t *transit, res *http.Response, _ refuser) bodyScan {
+		return t.learns(res)
+	}, check: func(t *transit, res *http.Response, _ bool) gatehouse.Decision {
+		t.learned(res)
+		return gatehouse.Passed()
 	}}, nil
 }
 
 // judgeOwned has the answer judged, and changed where others' things are cut out.
 func (t *transit) judgeOwned(a *activeRung, res *http.Response, held *wholeAnswer) (passed bool, err error) {
-	held.answer.Rows = t.rows()
+	held.answer.Rows = t.gate.rows(t.x)
 	var body []byte
 	var cut int
 	d := t.guarded(a, func() (d gatehouse.Decision) {
@@ -226,6 +243,3 @@ func (h *wholeAnswer) replace(res *http.Response, body []byte) {
 	}
 	h.answer.Body = body
 }
-
-// rows are those that the answer was made from.
-func (t *transit) rows() ownership.Rows { return nil }

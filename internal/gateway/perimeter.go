@@ -102,6 +102,7 @@ func (g *Gate) patternsOf(c *config.Config) (*patterns.Patterns, error) {
 // What was refused for its address alone says nothing of its client, and behind
 // some addresses stands everybody.
 func (t *transit) seen() {
+	t.closeAttempt()
 	if t.w.status == 0 || t.byAddress || strings.HasPrefix(t.x.Path, ownPrefix) || everybody(t.client) {
 		return
 	}

@@ -82,6 +82,7 @@ func (p prober) Probe(ctx context.Context, path string) (*ownership.Answer, erro
 	if err := t.asm.who.assertions.Set(r.Header, x.Principal, t.found.Credential); err != nil {
 		return nil, err
 	}
+	g.watchRows(x, t.asm.ownership)
 	whole := false
 	g.backend.Enter(ctx, x, false)
 	defer func() { g.backend.Leave(x, whole) }()
@@ -99,7 +100,7 @@ func (p prober) Probe(ctx context.Context, path string) (*ownership.Answer, erro
 	if _, refused := x.Refusal(); refused {
 		return nil, errors.New("a statement of the probe was refused")
 	}
-	held.answer.Body = append([]byte(nil), held.answer.Body...)
+	held.answer.Rows = g.rows(x)
 	return &held.answer, nil
 }
 

@@ -88,7 +88,7 @@ func (g *Gate) limitsOf(c *config.Config) (*ratelimit.Limits, error) {
 func (t *transit) asks() ratelimit.Request {
 	return ratelimit.Request{
 		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Dest: t.r.Header.Get("Sec-Fetch-Dest"),
-		Addr: t.client.Addr, Crowd: t.client.Undeclared, Principal: t.x.Principal,
+		Addr: t.client.Addr, Crowd: everybody(t.client), Principal: t.x.Principal,
 	}
 }
 

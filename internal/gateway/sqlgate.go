@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/data/policy"
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/events"
@@ -65,7 +66,7 @@ func (j *sqlJudge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Stat
 	}
 	r := sqlgate.Ruling{By: c.by}
 	switch rules, ok := c.settled(&r); {
-	case ok:
+	case ok && c.asksOwners(j, &st, &r):
 		r.Verdict, r.Tag = gatehouse.Pass, rules
 		if rules != nil {
 			known.seen.note(rules, c.judgement.Known() || c.asm.statement.guard.mode == gatehouse.Off, j.gate.now)
@@ -144,11 +145,15 @@ func (c *statementCase) denied(a events.About, d gatehouse.Decision, o gatehouse
 
 // Ended is told how a statement ended that was let pass: its rows are counted.
 func (j *sqlJudge) Ended(ctx context.Context, a sqlgate.Account, r sqlgate.Ruling, o sqlgate.Outcome) {
+	c := statementCase{gate: j.gate, ctx: ctx, asm: j.gate.current.Load(), by: r.By}
+	if o.Denied {
+		c.notOwned(ownership.RuleOther, "a statement would have changed rows that are another's")
+		return
+	}
 	rules, _ := r.Tag.(*policy.Judgement)
 	if rules == nil {
 		return
 	}
-	c := statementCase{gate: j.gate, ctx: ctx, asm: j.gate.current.Load(), by: r.By}
 	step := &c.asm.statement
 	d := step.rules.Ended(rules, o)
 	if d.Verdict == gatehouse.Pass || step.policy.mode == gatehouse.Off {
@@ -202,11 +207,39 @@ func (j *sqlJudge) Row(by exchange.Attribution, columns []sqlgate.Column, values
 	if x := by.Proven(); x != nil && x.Watched() {
 		x.NoteRecord(columnNames(columns), values)
 	}
+	j.noteOwned(by, columns, values)
 	for i, v := range values {
 		if len(v) < exchange.MinRow || i >= len(columns) {
 			continue
 		}
 		j.gate.backend.NoteRow(by, columnName(&columns[i]), v)
+	}
+}
+
+// noteOwned notes whose a row is. What is not exactly an exchange's may be
+// anybody's who is there.
+func (j *sqlJudge) noteOwned(by exchange.Attribution, columns []sqlgate.Column, values [][]byte) {
+	x := by.Exchange
+	if by.How != exchange.Exact || x == nil {
+		for i := range columns {
+			j.gate.backend.NoteStray(columns[i].Table, columns[i].Hidden)
+		}
+		if len(columns) == 0 {
+			j.gate.backend.NoteStray("", true)
+		}
+		return
+	}
+	if !x.WatchesOwners() {
+		return
+	}
+	if len(columns) == 0 || slices.ContainsFunc(columns, func(c sqlgate.Column) bool { return c.Hidden }) {
+		x.NoteUnseen()
+		return
+	}
+	row := x.NoteOwned()
+	defer row.Done()
+	for i, v := range values[:min(len(values), len(columns))] {
+		row.Value(columns[i].Table, columns[i].Name, v)
 	}
 }
 

@@ -196,6 +196,28 @@ func (g *Gate) accessOf(c *config.Config) (*access.Access, error) {
 	return access.New(o)
 }
 
+// heldRung keeps sessions that a sign-in did not renew to who signed in. It only
+// watches where its mode says so: then nothing is taken off a request either.
+func heldRung(_ *config.Config, g *Gate) (requestCheck, error) {
+	return func(t *transit) gatehouse.Decision {
+		d, apart := t.asm.who.sessions.Held(t.r, backend.Bringer{
+			Household: gatehouse.Household(t.client.Addr),
+			Knows:     func(account string) bool { return g.signIns.throttle.Knows(t.attempt.device, account) },
+		})
+		switch {
+		case d.Verdict == gatehouse.Pass:
+		case apart:
+			if !t.asm.observe && t.asm.rungByName(source.Rung).modeOf(d.Rule) == gatehouse.Enforce {
+				t.asm.who.sessions.TakeOff(t.r)
+			}
+			return gatehouse.Passed()
+		default:
+			t.drops = d.Place.Name
+		}
+		return d
+	}, nil
+}
+
 // sourceRung settles who the request is from. A credential that proves false is
 // refused; nobody, and somebody unknown, are for application/access.
 func sourceRung(*config.Config, *Gate) (requestCheck, error) {
@@ -241,7 +263,8 @@ func (t *transit) noted(q access.Request, d gatehouse.Decision) gatehouse.Decisi
 	return d
 }
 
-// Coverage is what the rules of application.access leave open.
+// Coverage is what the rules of application.access, and of application.ownership,
+// leave open.
 type Coverage struct {
 	// Rules is how many there are, prefixes that are closed included.
 	Rules int `json:"rules"`
@@ -249,6 +272,10 @@ type Coverage struct {
 	Routes []UncoveredRoute `json:"routes"`
 	// Beyond is how many requests were for further routes.
 	Beyond uint64 `json:"beyond,omitempty"`
+	// Unowned are routes with an identifier that no rule of application.ownership is
+	// for, and UnownedBeyond counts requests for further ones.
+	Unowned       []UncoveredRoute `json:"unowned,omitempty"`
+	UnownedBeyond uint64           `json:"unowned_beyond,omitempty"`
 }
 
 // An UncoveredRoute is one that no rule is for.
@@ -267,6 +294,11 @@ func (l local) Coverage(context.Context) (Coverage, error) {
 		c.Routes = append(c.Routes, UncoveredRoute(r))
 	}
 	c.Beyond = beyond
+	unowned, beyond := asm.ownership.Uncovered()
+	for _, r := range unowned {
+		c.Unowned = append(c.Unowned, UncoveredRoute(r))
+	}
+	c.UnownedBeyond = beyond
 	return c, nil
 }
 

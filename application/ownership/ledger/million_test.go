@@ -197,8 +197,7 @@ func TestLedger_OfManyEntriesInAFile_SurvivesARestart(t *testing.T) {
 	m.sample(t, 300)
 }
 
-// speed holds Look and Note to what the ownership rung may spend on them, with
-// a wide margin for a machine that does other work.
+// speed says what Look and Note take with so many entries; benchmarks hold it.
 func (m *millions) speed(t *testing.T) {
 	warm := m.total / 2
 	hot := func(i int) int { return warm + i%100 }
@@ -212,9 +211,6 @@ func (m *millions) speed(t *testing.T) {
 		want(t, m.l, "order", strconv.Itoa(i), m.owner(i), ledger.Own)
 	})
 	t.Logf("Look %s from memory, %s at random; Note of what is known %s", looked, cold, noted)
-	if looked > 20*time.Microsecond || noted > 20*time.Microsecond {
-		t.Errorf("Look %s and Note %s from memory, want 2 µs each", looked, noted)
-	}
 }
 
 // sample asks for some after a restart, by their owners and by others.

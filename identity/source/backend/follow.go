@@ -32,8 +32,9 @@ func (s *Source) Follow(ctx context.Context, r *http.Request, in *input.Inputs, 
 	s.mu.Lock()
 	x := s.sessionOf(r, in, refreshes, now)
 	if x == nil {
+		fresh := s.visited(r, a)
 		s.mu.Unlock()
-		return nil
+		return s.noteVisited(ctx, fresh)
 	}
 	changed := s.cookies(x, r, a, now)
 	if refreshes && !x.halfway {
@@ -91,7 +92,8 @@ func (s *Source) sessionOf(r *http.Request, in *input.Inputs, refreshes bool, no
 	if x == nil && refreshes && in != nil {
 		left := maxPresented
 		for _, i := range in.Body() {
-			name := i.Place.Name[strings.LastIndexAny(i.Place.Name, ".]")+1:]
+			name := strings.TrimSuffix(i.Place.Name, ")") // of an argument of GraphQL
+			name = name[strings.LastIndexAny(name, ".](")+1:]
 			if left > 0 && len(i.Value) >= minToken && len(i.Value) <= maxToken && signin.TokenName(name) {
 				left--
 				note(i.Value)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -78,7 +79,11 @@ type Source struct {
 	names map[string]int
 	// shared are cookies that were seen to be no session's.
 	shared map[string]bool
-	count  int
+	// strangers are cookies that visitors were given who are nobody in particular.
+	strangers map[string]bool
+	count     int
+	// fixed is how many credentials are held that a sign-in did not renew.
+	fixed atomic.Int64
 	// dirty are sessions whose last change is not written down yet.
 	dirty map[*session]struct{}
 	swept time.Time
@@ -109,7 +114,7 @@ func New(o Options) (*Source, error) {
 	}
 	s := &Source{
 		o: o, accounts: map[string]Account{}, declared: map[string]bool{}, bound: map[credential]*session{},
-		byAccount: map[string][]*session{}, names: map[string]int{}, shared: map[string]bool{}, dirty: map[*session]struct{}{},
+		byAccount: map[string][]*session{}, names: map[string]int{}, shared: map[string]bool{}, strangers: map[string]bool{}, dirty: map[*session]struct{}{},
 	}
 	if err := s.configure(); err != nil {
 		return nil, err

@@ -1,0 +1,117 @@
+package ownership
+
+import (
+	"strings"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/input"
+)
+
+// RuleAssignment: a client sets who somebody is, what they may, or what something
+// costs, by a field that clients of the route do not ordinarily send (mass
+// assignment, CWE-915). RuleField: any other field that they do not send; it is told
+// and no more.
+const (
+	RuleAssignment = "mass-assignment"
+	RuleField      = "unusual-field"
+)
+
+// A Profile knows which fields clients of a route ordinarily send: package profile
+// has it. learned is false where it has seen too little to say.
+type Profile interface {
+	Request(route, principal string, fields []string) (unusual []string, learned bool)
+}
+
+// maxFields bounds the fields of one request that are looked at.
+const maxFields = 256
+
+// Fields decides about the fields that a change sends. client tells people apart who
+// are nobody in particular. Every decision but one that passes is about one field.
+func Fields(q *Request, client string, p Profile) gatehouse.Decision {
+	if !q.change() || q.Inputs == nil {
+		return gatehouse.Passed()
+	}
+	sent := fieldsOf(q.Inputs.Body())
+	if len(sent) == 0 {
+		return gatehouse.Passed()
+	}
+	names := make([]string, len(sent))
+	for i := range sent {
+		names[i] = sent[i].name
+	}
+	who := client
+	if q.Principal.Known() {
+		who = keyOf(&q.Principal)
+	}
+	unusual, learned := p.Request(q.Route, who, names)
+	if !learned || len(unusual) == 0 {
+		return gatehouse.Passed()
+	}
+	rest := gatehouse.Passed()
+	for _, f := range sent {
+		switch {
+		case !among(f.name, unusual):
+		case privileged(f.name) && !called(&q.Principal, "", f.value):
+			return gatehouse.Denied(RuleAssignment, f.place, "clients of this route do not send this field, which says who somebody is, what they may or what something costs")
+		case rest.Verdict == gatehouse.Pass:
+			rest = gatehouse.Denied(RuleField, f.place, "clients of this route do not ordinarily send this field")
+		}
+	}
+	return rest
+}
+
+func among(name string, list []string) bool {
+	for _, s := range list {
+		if s == name {
+			return true
+		}
+	}
+	return false
+}
+
+type field struct {
+	name, value string
+	place       gatehouse.Place
+}
+
+// fieldsOf are the fields of a body, by the names that frameworks give them. Those
+// that a JSON Patch changes (RFC 6902) stand in the values of its paths.
+func fieldsOf(body []input.Input) (all []field) {
+	for _, i := range body {
+		name := plainName(i.Place.Name)
+		switch i.Place.Kind {
+		case gatehouse.Form, gatehouse.Multipart:
+		case gatehouse.JSON:
+			if (name == "path" || name == "from") && strings.HasPrefix(i.Value, "/") && strings.HasPrefix(i.Place.Name, "[]") {
+				name = strings.ToLower(strings.ReplaceAll(strings.Trim(i.Value, "/"), "/", "."))
+			}
+		default:
+			continue
+		}
+		if name == "" {
+			continue
+		}
+		if len(all) == maxFields {
+			return all
+		}
+		all = append(all, field{name, i.Value, i.Place})
+	}
+	return all
+}
+
+// privileges are the last parts of names that say who somebody is, what they may, or
+// what something costs.
+var privileges = map[string]bool{
+	"role": true, "roles": true, "roleid": true, "isadmin": true, "admin": true, "superuser": true, "issuperuser": true, "isstaff": true, "staff": true,
+	"permissions": true, "permission": true, "scopes": true, "scope": true, "groups": true, "groupid": true, "privileges": true, "accesslevel": true, "usertype": true, "accounttype": true,
+	"userid": true, "ownerid": true, "owner": true, "accountid": true, "customerid": true, "authorid": true, "createdby": true, "tenantid": true, "tenant": true, "orgid": true, "organizationid": true, "companyid": true,
+	"price": true, "pricecents": true, "amount": true, "total": true, "balance": true, "credit": true, "credits": true, "discount": true, "cost": true,
+	"verified": true, "emailverified": true, "isverified": true, "isactive": true, "active": true, "approved": true, "status": true, "locked": true, "banned": true, "plan": true,
+	"passwordhash": true, "passwordresettoken": true, "resettoken": true, "apikey": true, "mfaenabled": true, "twofactor": true,
+}
+
+// privileged reports whether a field's name is one of privileges.
+func privileged(name string) bool {
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	return privileges[strings.NewReplacer("_", "", "-", "").Replace(last)]
+}

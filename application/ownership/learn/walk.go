@@ -1,0 +1,316 @@
+package learn
+
+import "encoding/json"
+
+const (
+	// maxDepth bounds how deep an answer is looked into, and thereby the walk's
+	// recursion; what is below is gone over.
+	maxDepth = 12
+	// maxMembers bounds the members of one object that are told apart: an object
+	// with more has keys that are data.
+	maxMembers = 64
+	// maxNodes bounds the nodes of one route.
+	maxNodes = 512
+	// maxText bounds a value that may be a name.
+	maxText = 256
+)
+
+// A node is a place in the JSON of a route's answers.
+type node struct {
+	name    string
+	parent  *node
+	members map[string]*node
+	element *node // of an array
+	leaf    leaf
+	now     now
+	// counted is in how many answers it was the number of elements of a list beside it.
+	counted uint32
+	// id: by its name it holds an identifier.
+	id bool
+	// counts: by its name it says how many there are.
+	counts bool
+}
+
+// now is what the answer at hand has at a node.
+type now struct {
+	// touched is the answer's number, so that nothing need be cleared.
+	touched uint64
+	value   uint64
+	count   int // of values; of elements where the node is one
+	mixed   bool
+}
+
+// A walker goes through one answer, and notes at the nodes of a route what stands
+// there. It reads what encoding/json reads, in one pass.
+type walker struct {
+	key     key
+	b       []byte
+	i       int
+	answer  uint64
+	nodes   *int
+	touched []*node
+	text    []byte
+	// ids are the identifiers in the answer, with their nodes.
+	ids []identifier
+}
+
+type identifier struct {
+	node  *node
+	value uint64
+}
+
+// maxGiven bounds the identifiers of one answer.
+const maxGiven = 256
+
+// walk reports whether body is JSON throughout.
+func (w *walker) walk(body []byte, root *node, nodes *int) bool {
+	w.b, w.i, w.nodes, w.touched, w.ids = body, 0, nodes, w.touched[:0], w.ids[:0]
+	w.answer++
+	ok := w.value(root, 0)
+	w.space()
+	ok = ok && w.i == len(w.b)
+	w.b = nil
+	return ok
+}
+
+func (w *walker) space() {
+	for w.i < len(w.b) && (w.b[w.i] == ' ' || w.b[w.i] == '\n' || w.b[w.i] == '\r' || w.b[w.i] == '\t') {
+		w.i++
+	}
+}
+
+// next is the next byte that is no white space, or 0 at the end.
+func (w *walker) next() byte {
+	w.space()
+	if w.i < len(w.b) {
+		return w.b[w.i]
+	}
+	return 0
+}
+
+func (w *walker) value(n *node, depth int) bool {
+	switch c := w.next(); {
+	case c == '{' && depth < maxDepth:
+		return w.object(n, depth)
+	case c == '[' && depth < maxDepth:
+		return w.array(n, depth)
+	case c == '{' || c == '[':
+		return w.skip()
+	case c == '"':
+		text, ok := w.string()
+		if ok && n != nil {
+			w.note(n, text)
+		}
+		return ok
+	case c == '-' || c >= '0' && c <= '9':
+		start := w.i
+		for w.i < len(w.b) && numeral[w.b[w.i]] {
+			w.i++
+		}
+		if n != nil {
+			w.note(n, w.b[start:w.i])
+		}
+		return true
+	}
+	for _, word := range [...]string{"true", "false", "null"} {
+		if len(w.b)-w.i >= len(word) && string(w.b[w.i:w.i+len(word)]) == word {
+			w.i += len(word)
+			return true
+		}
+	}
+	return false
+}
+
+var numeral = func() (t [256]bool) {
+	for _, c := range "0123456789+-.eE" {
+		t[c] = true
+	}
+	return t
+}()
+
+func (w *walker) object(n *node, depth int) bool {
+	w.i++
+	if w.next() == '}' {
+		w.i++
+		return true
+	}
+	for {
+		if w.next() != '"' {
+			return false
+		}
+		name, ok := w.string()
+		if !ok {
+			return false
+		}
+		at := w.member(n, name)
+		if w.next() != ':' {
+			return false
+		}
+		w.i++
+		if !w.value(at, depth+1) {
+			return false
+		}
+		switch w.next() {
+		case ',':
+			w.i++
+		case '}':
+			w.i++
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+func (w *walker) array(n *node, depth int) bool {
+	w.i++
+	if w.next() == ']' {
+		w.i++
+		return true
+	}
+	var at *node
+	if n != nil {
+		if n.element == nil && *w.nodes < maxNodes {
+			*w.nodes++
+			n.element = &node{parent: n}
+		}
+		at = n.element
+	}
+	for {
+		if at != nil {
+			w.touch(at)
+			at.now.count++
+		}
+		if !w.value(at, depth+1) {
+			return false
+		}
+		switch w.next() {
+		case ',':
+			w.i++
+		case ']':
+			w.i++
+			return true
+		default:
+			return false
+		}
+	}
+}
+
+// member gives the node of a member, or nil where it is not looked into.
+func (w *walker) member(n *node, name []byte) *node {
+	if n == nil || len(name) > maxName {
+		return nil
+	}
+	if at := n.members[string(name)]; at != nil {
+		return at
+	}
+	if len(n.members) >= maxMembers || *w.nodes >= maxNodes || !plainName(name) {
+		return nil
+	}
+	if n.members == nil {
+		n.members = map[string]*node{}
+	}
+	*w.nodes++
+	at := &node{name: string(name), parent: n, id: idName(string(name)), counts: countName(string(name))}
+	n.members[at.name] = at
+	return at
+}
+
+const maxName = 64
+
+// plainName reports whether a member's name may be a word that a programmer wrote,
+// and not an identifier that is data.
+func plainName(name []byte) bool {
+	letters, digits := 0, 0
+	for _, c := range name {
+		switch {
+		case c|0x20 >= 'a' && c|0x20 <= 'z' || c >= 0x80:
+			letters++
+		case c >= '0' && c <= '9':
+			digits++
+		}
+	}
+	return letters > 0 && digits <= 2 && len(name) > 0
+}
+
+func (w *walker) touch(n *node) {
+	if n.now.touched != w.answer {
+		n.now = now{touched: w.answer}
+		w.touched = append(w.touched, n)
+	}
+}
+
+// note notes a scalar at a node.
+func (w *walker) note(n *node, text []byte) {
+	w.touch(n)
+	// Of the elements of an array, count is how many there are already.
+	if n.parent == nil || n.parent.element != n {
+		n.now.count++
+	}
+	if n.leaf.dead && !n.id && !n.counts || len(text) == 0 || len(text) > maxText {
+		n.now.mixed = n.now.mixed || len(text) > maxText
+		return
+	}
+	v := sum(w.key, text)
+	if n.id && len(w.ids) < maxGiven {
+		w.ids = append(w.ids, identifier{n, v})
+	}
+	if n.now.value != 0 && n.now.value != v {
+		n.now.mixed = true
+	}
+	n.now.value = v
+}
+
+// string gives what a string says; the slice is good until the next.
+func (w *walker) string() ([]byte, bool) {
+	start := w.i + 1
+	escaped := false
+	for i := start; i < len(w.b); i++ {
+		switch w.b[i] {
+		case '"':
+			w.i = i + 1
+			if escaped {
+				return w.unescape(w.b[start-1 : i+1])
+			}
+			return w.b[start:i], true
+		case '\\':
+			escaped = true
+			i++
+		}
+	}
+	return nil, false
+}
+
+func (w *walker) unescape(quoted []byte) ([]byte, bool) {
+	if len(quoted) > 8*maxText {
+		return quoted, true // longer than any name: what it says does not matter
+	}
+	var text string
+	if json.Unmarshal(quoted, &text) != nil {
+		return nil, false
+	}
+	w.text = append(w.text[:0], text...)
+	return w.text, true
+}
+
+// skip goes behind an object or array without looking into it.
+func (w *walker) skip() bool {
+	for open := 0; w.i < len(w.b); {
+		switch w.b[w.i] {
+		case '"':
+			if _, ok := w.string(); !ok {
+				return false
+			}
+			continue
+		case '{', '[':
+			open++
+		case '}', ']':
+			open--
+		}
+		w.i++
+		if open == 0 {
+			return true
+		}
+	}
+	return false
+}
