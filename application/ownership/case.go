@@ -103,6 +103,13 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 	}
 	r := a.rule
 	change = change && !c.q.queries(r)
+	if r.Owner.Self && !a.odd { // what it says, no answer need confirm
+		for _, id := range a.ids {
+			if d := c.lent(c.itself(r, id), a).decision(); d.Verdict != gatehouse.Pass {
+				return d
+			}
+		}
+	}
 	fromAnswer := !change && c.q.Method != http.MethodHead && (r.tells() || r.Owner.Column != "")
 	switch {
 	case fromAnswer:
@@ -153,10 +160,7 @@ func (c *Case) administers(r *rule) (bool, gatehouse.Decision) {
 func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string) finding {
 	r := a.rule
 	if r.Owner.Self {
-		if called(&c.q.Principal, r.Owner.As, id) {
-			return own("the identifier is the principal's own")
-		}
-		return others("the identifier is not the principal's own")
+		return c.itself(r, id)
 	}
 	said := unknown("the rule has no proof for this method")
 	if path, ok := a.probePath(&c.q, id); ok {
@@ -168,6 +172,17 @@ func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string) findin
 		return said.or(c.looked(ctx, r, id))
 	}
 	return said
+}
+
+// itself asks whether an identifier is the principal's own name.
+func (c *Case) itself(r *rule, id string) finding {
+	switch {
+	case !named(&c.q.Principal, r.Owner.As):
+		return unknown("the principal has no known name to compare with the identifier")
+	case called(&c.q.Principal, r.Owner.As, id):
+		return own("the identifier is the principal's own")
+	}
+	return others("the identifier is not the principal's own")
 }
 
 // looked asks the ledger.
