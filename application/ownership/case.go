@@ -70,6 +70,12 @@ func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
 	return c, gatehouse.Passed()
 }
 
+// Wants reports whether a rule compares a name that the principal has, and that is
+// not known yet.
+func (c *Case) Wants() bool {
+	return c.q.Principal.Known() && slices.ContainsFunc(c.open, func(a asked) bool { return !named(&c.q.Principal, a.rule.Owner.As) })
+}
+
 // Before decides before the backend is asked: about changes finally, about reads
 // where no answer could tell.
 func (c *Case) Before(ctx context.Context, p Prober) gatehouse.Decision {

@@ -253,6 +253,9 @@ const (
 	maxAliases = 16
 )
 
+// fromMe is the provenance of what a declared route told.
+const fromMe = "/me"
+
 // learn takes aliases from the JSON of a declared route.
 func (x *session) learn(m *me, a signin.Answer) (changed bool) {
 	p := *x.principal.Load()
@@ -266,7 +269,7 @@ func (x *session) learn(m *me, a signin.Answer) (changed bool) {
 			text = v.String()
 		}
 		if wanted && text != "" && len(text) <= maxAlias {
-			changed = addAlias(&p, gatehouse.Alias{Name: name, Value: text, Provenance: "/me"}) || changed
+			changed = addAlias(&p, gatehouse.Alias{Name: name, Value: text, Provenance: fromMe}) || changed
 		}
 	})
 	if changed {
