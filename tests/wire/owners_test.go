@@ -126,7 +126,7 @@ func (w *writing) insert() string {
 
 // effect runs a statement in a transaction that is undone, and gives the rows
 // after it.
-func effect(t *testing.T, c *pgconn.PgConn, sql string, values [][]byte, bound bool) (after map[string]string, err error) {
+func effect(t *testing.T, c *pgconn.PgConn, sql string, values [][]byte, bound bool) (after table, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -143,18 +143,24 @@ func effect(t *testing.T, c *pgconn.PgConn, sql string, values [][]byte, bound b
 	return after, err
 }
 
-// placesOf gives the rows by their id and place.
-func placesOf(t *testing.T, ctx context.Context, c *pgconn.PgConn, sql string) map[string]string {
+// A table is its rows' owners, by their id and place, and all that is in them.
+type table struct {
+	owners map[string]string
+	rows   string
+}
+
+func placesOf(t *testing.T, ctx context.Context, c *pgconn.PgConn, sql string) table {
 	t.Helper()
 	results, err := c.Exec(ctx, sql).ReadAll()
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
-	rows := make(map[string]string)
+	found := table{owners: make(map[string]string)}
 	for _, r := range results[0].Rows {
-		rows[string(r[0])+" at "+string(r[2])] = string(r[1])
+		found.owners[string(r[0])+" at "+string(r[2])] = string(r[1])
+		found.rows += fmt.Sprintf("%s|%s|%s|%s\n", r[0], r[1], r[3], r[4])
 	}
-	return rows
+	return found
 }
 
 // others reports whether a change is one of others' rows: one that was there is
@@ -224,10 +230,10 @@ func TestOwners_RandomStatements_ChangeOnesOwnRowsAlone(t *testing.T) {
 	}
 }
 
-func judgeEffect(sql string, before, after, got map[string]string, unknown, err error) string {
+func judgeEffect(sql string, before, after, got table, unknown, err error) string {
 	var pg *pgconn.PgError
 	refused := errors.As(err, &pg) && pg.Code == "42501" && strings.Contains(pg.Message, request)
-	switch theirs := others(before, after); {
+	switch theirs := others(before.owners, after.owners); {
 	case unknown != nil:
 		return "unknown"
 	case theirs && refused:
@@ -238,7 +244,7 @@ func judgeEffect(sql string, before, after, got map[string]string, unknown, err 
 		return "wrong: rows of others' are changed"
 	case err != nil:
 		return "wrong: one's own are not"
-	case fmt.Sprint(got) != fmt.Sprint(after):
+	case got.rows != after.rows:
 		return "wrong: the effect is another"
 	}
 	return "own"
