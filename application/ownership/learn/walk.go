@@ -29,6 +29,8 @@ type node struct {
 	id bool
 	// counts: by its name it says how many there are.
 	counts bool
+	// giver is the place in Learner.gave, counted from 1.
+	giver int
 }
 
 // now is what the answer at hand has at a node.
