@@ -75,7 +75,7 @@ func (l *Learner) child(r *route, drafts []*draft) *draft {
 		d.say(d.path(), " changes what is below `", g.pattern, "`, which is everybody's to read: who may change it does not follow")
 		return d
 	}
-	probe := g.pattern
+	var probe string
 	if r.query == "" {
 		if probe = upTo(r.pattern, g.pattern); probe != g.pattern || len(g.wild) < len(r.wild) {
 			d.rule.ID, d.rule.Thing = []string{"path:" + r.wild[len(g.wild)-1]}, thingOf(g.pattern)

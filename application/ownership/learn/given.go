@@ -170,7 +170,7 @@ func (l *Learner) give(g int, who *person, thing, id uint64) {
 		return
 	}
 	from := &l.gave.givers[g]
-	if from.public() && from.given > 4*maxNone {
+	if from.public() && from.given > maxNone {
 		return // what everybody is given says nothing, and takes room
 	}
 	at := l.key.join(uint64(g)+2, thing, id)
