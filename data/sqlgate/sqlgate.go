@@ -81,8 +81,30 @@ type Ruling struct {
 	// what its transaction did: not what it has committed by then, as of an UPDATE
 	// … RETURNING outside of one.
 	MaxRows int64
+	// Before are run first, in the same transaction: where one fails, the
+	// statement does not run. For a statement that is prepared they count as
+	// Again: those of each run are what the judge says when its values are bound.
+	Before []Own
 	// Tag is the judge's own, given back with the outcome.
 	Tag any
+}
+
+// Denies is in the text of the error by which an [Own] says no. Any other error
+// of one refuses the statement too, but for what the statement itself would have
+// met: a value that is none of its type, a transaction that has failed or may
+// only read, a lock that cannot be had, a request to cancel. That the client is
+// told, without where.
+const Denies = "gatehouse_denies"
+
+// An Own is a statement of the gate's own that is run before a client's. Its
+// answer reaches nobody: an error is all that it can say.
+type Own struct {
+	// SQL is one SELECT in ASCII, without a semicolon and without a comment.
+	SQL string
+	// Params are which of the client's bound values stand for $1, $2 and so on, by
+	// their place from 0. They have the formats and types that the client gave
+	// them. It is empty where the client's statement has none.
+	Params []int
 }
 
 // An Outcome is how a statement ended that was let pass.
@@ -94,6 +116,11 @@ type Outcome struct {
 	Rows int64
 	// Failed is set where the server answered with an error.
 	Failed bool
+	// Denied is set where Failed is, because a statement of Ruling.Before failed:
+	// the client was told that its statement was refused. State is the SQLSTATE
+	// where it failed otherwise than by [Denies].
+	Denied bool
+	State  string
 	// Cut is set where Ruling.MaxRows ended the session.
 	Cut bool
 }

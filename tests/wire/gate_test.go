@@ -34,8 +34,11 @@ type judge struct {
 	guard                  *guard.Protection
 	asked, bound, refused  atomic.Int64
 	passed, ended, dropped atomic.Int64 // dropped are those that ended in a failure
-	mu                     sync.Mutex
-	denied                 []gatehouse.Decision // what the gate itself refused
+	// before says what is to be run before a statement; nil: nothing.
+	before func(sqlgate.Statement) []sqlgate.Own
+	mu     sync.Mutex
+	denied []gatehouse.Decision // what the gate itself refused
+	own    []sqlgate.Outcome    // of what was refused by a statement before it
 }
 
 func newJudge() (*judge, error) {
@@ -72,7 +75,11 @@ func (j *judge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Stateme
 		return sqlgate.Ruling{Request: request}
 	}
 	j.passed.Add(1)
-	return sqlgate.Ruling{Verdict: gatehouse.Pass, Again: strings.Contains(st.SQL, "query_to_xml("), Tag: j}
+	r := sqlgate.Ruling{Verdict: gatehouse.Pass, Request: request, Again: strings.Contains(st.SQL, "query_to_xml("), Tag: j}
+	if j.before != nil {
+		r.Before = j.before(st)
+	}
+	return r
 }
 
 func marked(st sqlgate.Statement) bool {
@@ -95,6 +102,11 @@ func (j *judge) Ended(_ context.Context, _ sqlgate.Account, r sqlgate.Ruling, o 
 	j.ended.Add(1)
 	if o.Failed {
 		j.dropped.Add(1)
+	}
+	if o.Denied {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.own = append(j.own, o)
 	}
 }
 
