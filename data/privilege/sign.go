@@ -21,6 +21,9 @@ import (
 // people are known by several, one's ID may be another's of somebody else.
 const PrincipalName = "principal"
 
+// RuleReserved is of a client's statement that is [Reserved].
+const RuleReserved = "signed-principal"
+
 // enterSQL begins what a Signer makes. The database believes only a message that
 // begins so, and no client's may: see [Reserved].
 const enterSQL = "SELECT gatehouse.enter("

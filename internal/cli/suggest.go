@@ -12,10 +12,16 @@ type suggestCommand struct {
 	What    string `arg:"" enum:"csp,policy,grants" help:"What to propose: csp, a content security policy from what browsers reported; policy, what the accounts of SQL gates may do, for data.sql; grants, the same as SQL for the database itself."`
 	Account string `arg:"" optional:"" help:"Of policy and grants: the account as layers names it, such as shop/app. All without it."`
 
-	Role         string `placeholder:"NAME" help:"Of grants: the role that gets them. The account's own at the database without it."`
-	Columns      bool   `help:"Of grants: only the columns that were seen written."`
-	RevokePublic bool   `help:"Of grants: take from PUBLIC what every role has, which other roles may live by."`
-	Unlearned    bool   `help:"Of policy and grants: count also what too few clients have done to be learned."`
+	Role            string   `placeholder:"NAME" help:"Of grants: the role that gets them. The account's own at the database without it."`
+	Columns         bool     `help:"Of grants: only the columns that were seen written."`
+	RevokePublic    bool     `help:"Of grants: take from PUBLIC what every role has, which other roles may live by."`
+	RLS             bool     `name:"rls" help:"Of grants: add row-level security, by which the database shows each principal the rows of its own alone."`
+	Owner           []string `placeholder:"TABLE.COLUMN" help:"Of --rls, for each table: the column that says whose a row is. =NAME behind it: which of the principal's names it holds, such as orders.user_id=users.id; its ID without. >TABLE.COLUMN: of which row it is a part, such as order_lines.order_id>orders.id."`
+	RLSUnattributed string   `name:"rls-unattributed" enum:"nothing,read,all" default:"nothing" help:"Of --rls: what statements see of which it is not known exactly whose they are: nothing, or all rows to read, or all to change."`
+	RLSAdmin        []string `name:"rls-admin" placeholder:"ROLE" help:"Of --rls: a role of principals that sees and changes all rows."`
+	RLSExempt       []string `name:"rls-exempt" placeholder:"ROLE" help:"Of --rls: a role of the database that sees and changes all rows, such as the one that migrates."`
+
+	Unlearned bool `help:"Of policy and grants: count also what too few clients have done to be learned."`
 }
 
 func (c suggestCommand) Run(ctx context.Context, g *globals) error {
@@ -25,6 +31,24 @@ func (c suggestCommand) Run(ctx context.Context, g *globals) error {
 	if c.What == "policy" && (c.Role != "" || c.Columns || c.RevokePublic) {
 		return usage("--role, --columns and --revoke-public are of gatehouse suggest grants")
 	}
+	rls := len(c.Owner)+len(c.RLSAdmin)+len(c.RLSExempt) > 0 || c.RLSUnattributed != "nothing"
+	switch {
+	case c.What != "grants" && (c.RLS || rls):
+		return usage("--rls and what belongs to it are of gatehouse suggest grants")
+	case rls && !c.RLS:
+		return usage("--owner, --rls-unattributed, --rls-admin and --rls-exempt are of --rls")
+	case c.RLS && len(c.Owner) == 0:
+		return usage("--rls needs the columns that say whose a row is: --owner orders.user_id=users.id")
+	}
+	q := gateway.SQLQuery{
+		Grants: c.What == "grants", Account: c.Account, Role: c.Role, Columns: c.Columns, RevokePublic: c.RevokePublic, Unlearned: c.Unlearned,
+	}
+	if c.RLS {
+		q.RLS = &gateway.RLSQuery{Owners: c.Owner, Unattributed: c.RLSUnattributed, Admins: c.RLSAdmin, Exempt: c.RLSExempt}
+		if err := q.RLS.Check(); err != nil {
+			return usage("%s", err)
+		}
+	}
 	a, err := g.admin(ctx, true)
 	if err != nil {
 		return err
@@ -33,9 +57,7 @@ func (c suggestCommand) Run(ctx context.Context, g *globals) error {
 	if c.What == "csp" {
 		return c.csp(ctx, g, a)
 	}
-	all, err := a.SuggestSQL(ctx, gateway.SQLQuery{
-		Grants: c.What == "grants", Account: c.Account, Role: c.Role, Columns: c.Columns, RevokePublic: c.RevokePublic, Unlearned: c.Unlearned,
-	})
+	all, err := a.SuggestSQL(ctx, q)
 	if err != nil {
 		return err
 	}

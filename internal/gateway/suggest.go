@@ -150,6 +150,43 @@ type SQLQuery struct {
 	RevokePublic bool `json:"revoke_public,omitempty"`
 	// Unlearned counts what too few clients have done to be learned as well.
 	Unlearned bool `json:"unlearned,omitempty"`
+	// RLS asks for row-level security too.
+	RLS *RLSQuery `json:"rls,omitempty"`
+}
+
+// An RLSQuery is privilege.RLS as a person writes it.
+type RLSQuery struct {
+	// Owners are as privilege.ParseOwner reads them.
+	Owners []string `json:"owners"`
+	// Unattributed is nothing, read or all.
+	Unattributed string   `json:"unattributed,omitempty"`
+	Admins       []string `json:"admins,omitempty"`
+	Exempt       []string `json:"exempt,omitempty"`
+}
+
+// Check says what of it can't be read.
+func (q *RLSQuery) Check() error {
+	_, err := q.options()
+	return err
+}
+
+func (q *RLSQuery) options() (*privilege.RLS, error) {
+	if q == nil {
+		return nil, nil
+	}
+	r := &privilege.RLS{Admins: q.Admins, Exempt: q.Exempt}
+	for _, text := range q.Owners {
+		o, err := privilege.ParseOwner(text)
+		if err != nil {
+			return nil, err
+		}
+		r.Owners = append(r.Owners, o)
+	}
+	var known bool
+	if r.Unattributed, known = map[string]privilege.Access{"": privilege.Nothing, "nothing": privilege.Nothing, "read": privilege.ReadAll, "all": privilege.WriteAll}[q.Unattributed]; !known {
+		return nil, fmt.Errorf("%q is none of nothing, read and all", q.Unattributed)
+	}
+	return r, nil
 }
 
 // An SQLSuggestion is what one account needs.
@@ -224,7 +261,10 @@ func (q SQLQuery) suggest(account string, of *seenRecord) SQLSuggestion {
 		o.Role = of.Role
 	}
 	var err error
-	if s.Text, err = privilege.Grants(&facts, o); err != nil {
+	if o.RLS, err = q.RLS.options(); err == nil {
+		s.Text, err = privilege.Grants(&facts, o)
+	}
+	if err != nil {
 		s.Why = strings.TrimPrefix(err.Error(), "privilege: ")
 	}
 	return s

@@ -122,10 +122,11 @@ func tryAttacks(t *testing.T, s *postgres.Server) {
 	m.do("analyze")
 	before := m.adas()
 	m.both(func(t *testing.T, l *line) {
+		noticing, heard := m.noticing(l.extended)
 		for name, steps := range rlsAttacks {
 			t.Run(strings.ReplaceAll(name, " ", "_"), func(t *testing.T) {
 				l.m.t = t
-				l.attack(steps)
+				noticing.attack(heard, steps)
 				if now := m.adas(); now != before {
 					t.Fatalf("it changed\n%s\nto\n%s", before, now)
 				}
@@ -136,10 +137,16 @@ func tryAttacks(t *testing.T, s *postgres.Server) {
 	})
 }
 
-// attack does the steps on a connection of their own.
-func (l *line) attack(steps []step) {
+// attack does the steps, and leaves the session as it was.
+func (l *line) attack(heard *strings.Builder, steps []step) {
 	t := l.m.t
-	l, heard := l.m.noticing(l.extended)
+	defer func() {
+		_, _ = l.bare("rollback") // where none is open, it says so
+		if _, err := l.bare("discard all"); err != nil {
+			t.Fatal(err)
+		}
+		heard.Reset()
+	}()
 	token := l.m.signer.Principal(ada)
 	value, err := l.after(token, `select current_setting('gatehouse.principal')`)
 	if err != nil || strings.Count(value, ".") != 2 {
