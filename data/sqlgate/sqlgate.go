@@ -99,7 +99,8 @@ const Denies = "gatehouse_denies"
 // An Own is a statement of the gate's own that is run before a client's. Its
 // answer reaches nobody: an error is all that it can say.
 type Own struct {
-	// SQL is one SELECT in ASCII, without a semicolon and without a comment.
+	// SQL is one SELECT, without a semicolon, a comment, and a backslash in an
+	// ordinary string. It is in the client's encoding.
 	SQL string
 	// Params are which of the client's bound values stand for $1, $2 and so on, by
 	// their place from 0. They have the formats and types that the client gave
@@ -139,6 +140,18 @@ type Judge interface {
 	// Refused records what the gate itself refuses: see the rules. It reports
 	// whether the refusal stands; where the rung observes, it does not.
 	Refused(ctx context.Context, a Account, client netip.Addr, d gatehouse.Decision) bool
+}
+
+// Owners says whose rows of a table a statement may change. It is for a Judge: what
+// it says becomes a Ruling.Before by package owners. Its method is called
+// concurrently.
+type Owners interface {
+	// Owners is asked before a statement changes rows of a table, "orders" or
+	// "public.orders", as the statement names it. column is where a row says whose
+	// it is, owners are the names of the exchange's principal that it may have.
+	// asked is false where nobody wants to know. It is asked where attribution is
+	// exact; owners that are empty let nothing pass.
+	Owners(by exchange.Attribution, table string) (column string, owners []string, asked bool)
 }
 
 // A Column says where the values of a result's column are from.

@@ -55,7 +55,7 @@ func TestBefore_Harmless_IsNotSeenByTheClient(t *testing.T) {
 	all := map[string][]scenario{"simple": simple, "sessions": sessions, "extended": extended, "odd": odd, "copy": copying, "large objects": largeObjects}
 	for name, scenarios := range all {
 		if !long {
-			scenarios = sample(scenarios)
+			scenarios = everyFifth(scenarios)
 		}
 		t.Run(name, func(t *testing.T) { compareThrough(t, to, scenarios) })
 	}
@@ -68,8 +68,8 @@ func TestBefore_Harmless_IsNotSeenByTheClient(t *testing.T) {
 	}
 }
 
-// sample is every fifth.
-func sample(all []scenario) (some []scenario) {
+// everyFifth is a sample.
+func everyFifth(all []scenario) (some []scenario) {
 	for i := 0; i < len(all); i += 5 {
 		some = append(some, all[i])
 	}

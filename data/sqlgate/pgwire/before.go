@@ -3,6 +3,7 @@ package pgwire
 import (
 	"encoding/binary"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/taint"
@@ -28,7 +29,7 @@ const (
 // are read.
 func single(sql string) bool {
 	tokens, whole := taint.Lexer{Dialect: taint.PostgreSQL}.Lex(sql, nil)
-	if !whole || len(tokens) == 0 || !ascii([]byte(sql)) || !strings.EqualFold(sql[tokens[0].Start:tokens[0].End], "select") {
+	if !whole || len(tokens) == 0 || !strings.EqualFold(sql[tokens[0].Start:tokens[0].End], "select") {
 		return false
 	}
 	for _, t := range tokens {
@@ -62,9 +63,21 @@ func (u *upward) queryAfter(r *run, length int, text []byte) error {
 		}
 		u.text = append(append(u.text, own.SQL...), ';')
 	}
-	prefix := len(u.text) - headSize
+	prefix := u.letters(u.text[headSize:])
 	u.text = finish(append(append(u.text, text...), 0), 1)
 	return u.substitute(entry{kind: 'Q', run: r, owns: len(r.ruling.Before), prefix: prefix}, length, u.text)
+}
+
+// letters counts as the database does where it tells a place in a text. Of
+// encodings with letters of several bytes it knows UTF8 alone: in others a place
+// may be told wrong.
+func (s *session) letters(text []byte) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.reading.utf8 {
+		return utf8.RuneCount(text)
+	}
+	return len(text)
 }
 
 // deny tells the judge that what it asked for cannot be run.
