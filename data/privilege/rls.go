@@ -176,6 +176,8 @@ func (w *writer) rowSecurity() {
 	w.line("GRANT USAGE ON SCHEMA gatehouse TO %s;", w.role)
 	w.line("GRANT EXECUTE ON FUNCTION gatehouse.enter(text) TO %s;\n", w.role)
 
+	w.say("What one session sends, another of the same role reads in pg_stat_activity: also a traceparent, by which somebody may be told to be somebody else where only a part of the statements has one.")
+	w.say("Nobody reads it there, no administrator either, with: ALTER ROLE %s SET track_activities = off;", w.role)
 	w.sayAccess()
 	var tables, keys, names, parents []string
 	for _, of := range r.Owners {

@@ -106,10 +106,10 @@ func (p *protectedShop) configure(upstream, sqlAddress, database, key string) *c
 	needed := gateway.NeededRungs()
 	for _, name := range gateway.RungNames() {
 		if _, is := needed[name]; !is && !strings.HasPrefix(name, "identity/") {
-			modes = append(modes, fmt.Sprintf("%s: {mode: off, reason: the database alone is tried}", name))
+			modes = append(modes, fmt.Sprintf("  %s: {mode: off, reason: the database alone is tried}\n", name))
 		}
 	}
-	if !slices.ContainsFunc(modes, func(s string) bool { return strings.HasPrefix(s, "data/guard: ") }) {
+	if !slices.ContainsFunc(modes, func(s string) bool { return strings.HasPrefix(s, "  data/guard: ") }) {
 		p.t.Fatalf("data/guard is not among %v", modes)
 	}
 	for _, a := range shop.Accounts() {
@@ -117,17 +117,25 @@ func (p *protectedShop) configure(upstream, sqlAddress, database, key string) *c
 		if a.Admin {
 			roles = ", roles: [admin]"
 		}
-		accounts = append(accounts, fmt.Sprintf("{name: %s, aliases: {users.id: \"%d\"}%s}", a.Email, a.ID, roles))
+		accounts = append(accounts, fmt.Sprintf("      - {name: %s, aliases: {users.id: \"%d\"}%s}\n", a.Email, a.ID, roles))
 	}
 	text := fmt.Sprintf(`upstream: %s
 network: {listen: ["127.0.0.1:0"], plaintext: {reason: a test}, trusted_proxies: [127.0.0.1]}
 store: {durable: memory}
-modes: {%s}
-identity: {backend_session: {accounts: [%s]}}
-data:
+modes:
+%sidentity:
+  backend_session:
+    accounts:
+%sdata:
   sql:
-    - {name: shop, engine: postgres, listen: "%s", upstream: "postgres://%s/shop", upstream_user: shop_app, clients: [{user: app, password: "${file:%s}", background: none, rls: {key: "${file:%s}"}}]}
-`, upstream, strings.Join(modes, ", "), strings.Join(accounts, ", "), sqlAddress, database, filepath.Join(folder, "password"), filepath.Join(folder, "key"))
+    - name: shop
+      engine: postgres
+      listen: "%s"
+      upstream: "postgres://%s/shop"
+      upstream_user: shop_app
+      clients:
+        - {user: app, password: "${file:%s}", background: none, rls: {key: "${file:%s}"}}
+`, upstream, strings.Join(modes, ""), strings.Join(accounts, ""), sqlAddress, database, filepath.Join(folder, "password"), filepath.Join(folder, "key"))
 	c, err := config.Parse("", []byte(text), config.Options{Rungs: gateway.RungNames(), Strict: gateway.StrictRungs()})
 	if err != nil {
 		p.t.Fatal(err)
