@@ -25,29 +25,9 @@ type suggestCommand struct {
 }
 
 func (c suggestCommand) Run(ctx context.Context, g *globals) error {
-	if c.What == "csp" && (c.Account != "" || c.Role != "" || c.Columns || c.RevokePublic || c.Unlearned) {
-		return usage("csp is about no account: gatehouse suggest csp")
-	}
-	if c.What == "policy" && (c.Role != "" || c.Columns || c.RevokePublic) {
-		return usage("--role, --columns and --revoke-public are of gatehouse suggest grants")
-	}
-	rls := len(c.Owner)+len(c.RLSAdmin)+len(c.RLSExempt) > 0 || c.RLSUnattributed != "nothing"
-	switch {
-	case c.What != "grants" && (c.RLS || rls):
-		return usage("--rls and what belongs to it are of gatehouse suggest grants")
-	case rls && !c.RLS:
-		return usage("--owner, --rls-unattributed, --rls-admin and --rls-exempt are of --rls")
-	case c.RLS && len(c.Owner) == 0:
-		return usage("--rls needs the columns that say whose a row is: --owner orders.user_id=users.id")
-	}
-	q := gateway.SQLQuery{
-		Grants: c.What == "grants", Account: c.Account, Role: c.Role, Columns: c.Columns, RevokePublic: c.RevokePublic, Unlearned: c.Unlearned,
-	}
-	if c.RLS {
-		q.RLS = &gateway.RLSQuery{Owners: c.Owner, Unattributed: c.RLSUnattributed, Admins: c.RLSAdmin, Exempt: c.RLSExempt}
-		if err := q.RLS.Check(); err != nil {
-			return usage("%s", err)
-		}
+	q, err := c.query()
+	if err != nil {
+		return err
 	}
 	a, err := g.admin(ctx, true)
 	if err != nil {
@@ -65,6 +45,33 @@ func (c suggestCommand) Run(ctx context.Context, g *globals) error {
 		return g.printJSON(all)
 	}
 	return c.print(g, all)
+}
+
+// query is what is asked for, where the flags go together.
+func (c suggestCommand) query() (q gateway.SQLQuery, err error) {
+	ofRLS := len(c.Owner)+len(c.RLSAdmin)+len(c.RLSExempt) > 0 || c.RLSUnattributed != "nothing"
+	switch {
+	case c.What == "csp" && (c.Account != "" || c.Role != "" || c.Columns || c.RevokePublic || c.Unlearned || c.RLS || ofRLS):
+		return q, usage("csp is about no account: gatehouse suggest csp")
+	case c.What == "policy" && (c.Role != "" || c.Columns || c.RevokePublic):
+		return q, usage("--role, --columns and --revoke-public are of gatehouse suggest grants")
+	case c.What == "policy" && (c.RLS || ofRLS):
+		return q, usage("--rls and what belongs to it are of gatehouse suggest grants")
+	case ofRLS && !c.RLS:
+		return q, usage("--owner, --rls-unattributed, --rls-admin and --rls-exempt are of --rls")
+	case c.RLS && len(c.Owner) == 0:
+		return q, usage("--rls needs the columns that say whose a row is: --owner orders.user_id=users.id")
+	}
+	q = gateway.SQLQuery{
+		Grants: c.What == "grants", Account: c.Account, Role: c.Role, Columns: c.Columns, RevokePublic: c.RevokePublic, Unlearned: c.Unlearned,
+	}
+	if c.RLS {
+		q.RLS = &gateway.RLSQuery{Owners: c.Owner, Unattributed: c.RLSUnattributed, Admins: c.RLSAdmin, Exempt: c.RLSExempt}
+		if err := q.RLS.Check(); err != nil {
+			return q, usage("%w", err)
+		}
+	}
+	return q, nil
 }
 
 // print prints what accounts need; the lines about it are comments in either
