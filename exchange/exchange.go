@@ -62,6 +62,7 @@ type Exchange struct {
 
 	suspected candidates
 	records   records
+	owned     ownedRows
 	refusal   atomic.Pointer[gatehouse.Decision]
 	// What follows is the Backend's, and guarded by its lock: the hashes of the
 	// exchange's specific values, and since when it is there.

@@ -162,14 +162,19 @@ type Column struct {
 	// "public.orders" and "user_id". Both are empty for an expression, and while
 	// the gate has not learned the table's names yet.
 	Table, Name string
+	// Hidden is set where it cannot be said what of which rows a value is: the
+	// table's name is not known yet, or it is an expression that may have others'
+	// text in it (not a number, a time or a truth).
+	Hidden bool
 }
 
 // Rows is who wants to know what is read. Its methods are called concurrently.
 type Rows interface {
 	// Watching reports whether rows are wanted just now.
 	Watching() bool
-	// Row notes one row that was read: the text of each value, by column. NULL,
-	// and what has no short text, is nil. Both slices are only valid during the
-	// call.
+	// Row notes one row that was read: the text of each value, by column. NULL is
+	// nil, and what has no short text is empty. Without columns it stands for rows
+	// of which nothing is known: those of COPY, and of what was never described.
+	// Both slices are only valid during the call.
 	Row(by exchange.Attribution, columns []Column, values [][]byte)
 }

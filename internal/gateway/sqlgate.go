@@ -214,11 +214,39 @@ func (j *sqlJudge) Row(by exchange.Attribution, columns []sqlgate.Column, values
 	if x := by.Proven(); x != nil && x.Watched() {
 		x.NoteRecord(columnNames(columns), values)
 	}
+	j.noteOwned(by, columns, values)
 	for i, v := range values {
 		if len(v) < exchange.MinRow || i >= len(columns) {
 			continue
 		}
 		j.gate.backend.NoteRow(by, columnName(&columns[i]), v)
+	}
+}
+
+// noteOwned notes whose a row is. What is not exactly an exchange's may be
+// anybody's who is there.
+func (j *sqlJudge) noteOwned(by exchange.Attribution, columns []sqlgate.Column, values [][]byte) {
+	x := by.Exchange
+	if by.How != exchange.Exact || x == nil {
+		for i := range columns {
+			j.gate.backend.NoteStray(columns[i].Table, columns[i].Hidden)
+		}
+		if len(columns) == 0 {
+			j.gate.backend.NoteStray("", true)
+		}
+		return
+	}
+	if !x.WatchesOwners() {
+		return
+	}
+	if len(columns) == 0 || slices.ContainsFunc(columns, func(c sqlgate.Column) bool { return c.Hidden }) {
+		x.NoteUnseen()
+		return
+	}
+	row := x.NoteOwned()
+	defer row.Done()
+	for i, v := range values[:min(len(values), len(columns))] {
+		row.Value(columns[i].Table, columns[i].Name, v)
 	}
 }
 

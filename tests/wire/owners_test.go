@@ -130,21 +130,21 @@ func effect(t *testing.T, c *pgconn.PgConn, sql string, values [][]byte, bound b
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	rowsOf(t, ctx, c, "begin")
+	placesOf(t, ctx, c, "begin")
 	if bound {
 		err = c.ExecParams(ctx, sql, values, nil, nil, nil).Read().Err
 	} else {
 		_, err = c.Exec(ctx, sql).ReadAll()
 	}
 	if err == nil {
-		after = rowsOf(t, ctx, c, rowsNow)
+		after = placesOf(t, ctx, c, rowsNow)
 	}
-	rowsOf(t, ctx, c, "rollback")
+	placesOf(t, ctx, c, "rollback")
 	return after, err
 }
 
-// rowsOf gives the rows by their id and place.
-func rowsOf(t *testing.T, ctx context.Context, c *pgconn.PgConn, sql string) map[string]string {
+// placesOf gives the rows by their id and place.
+func placesOf(t *testing.T, ctx context.Context, c *pgconn.PgConn, sql string) map[string]string {
 	t.Helper()
 	results, err := c.Exec(ctx, sql).ReadAll()
 	if err != nil {
@@ -194,7 +194,7 @@ func TestOwners_RandomStatements_ChangeOnesOwnRowsAlone(t *testing.T) {
 	}
 	ctx := t.Context()
 	bare, gated := dial(t, d.bare("wire")), dial(t, to)
-	before := rowsOf(t, ctx, bare, rowsNow)
+	before := placesOf(t, ctx, bare, rowsNow)
 	seed := uint64(time.Now().UnixNano())
 	w := &writing{Rand: rand.New(rand.NewPCG(seed, 0))}
 	count, seen := 1500, map[string]int{}

@@ -178,6 +178,9 @@ func (d *downward) row(kind byte, length int) (bool, error) {
 			return false, nil
 		}
 		d.noter.note(d.session, r, body)
+	} else if d.noting && !r.unseen {
+		r.unseen = true
+		d.noter.unseen(d.session, r)
 	}
 	if r.passed++; r.passed > r.ruling.MaxRows && r.ruling.MaxRows > 0 {
 		r.rows = r.passed - 1

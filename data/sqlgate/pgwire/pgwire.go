@@ -97,6 +97,7 @@ type Gate struct {
 	throttle *throttle
 	outage   outage
 	drops    outage
+	lookups  lookups
 
 	// ctx ends when the gate is closed by force.
 	ctx      context.Context
@@ -137,6 +138,7 @@ func New(o Options) (*Gate, error) {
 	if _, err := io.ReadFull(o.Rand, g.secret); err != nil {
 		return nil, fmt.Errorf("pgwire: Options.Rand: %w", err)
 	}
+	g.lookups.turns = make(chan struct{}, lookUps)
 	g.own = "gate_own_" + hex.EncodeToString(g.random(16))
 	g.ctx, g.kill = context.WithCancelCause(context.Background())
 	for _, c := range o.Clients {

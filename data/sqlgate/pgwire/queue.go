@@ -40,6 +40,8 @@ type run struct {
 	// columns are what is known of the result; formats how they come.
 	columns *columns
 	formats formats
+	// unseen is set once it was told that nothing is known of its rows.
+	unseen bool
 	// doubt is set where it may change the encoding.
 	doubt bool
 	// bound is how many messages that may change settings came before a portal.
