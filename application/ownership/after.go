@@ -94,11 +94,8 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 			continue
 		}
 		said := c.told(ctx, one, a)
-		for _, id := range one.ids {
-			if said.standing != standsUnknown || one.odd {
-				break
-			}
-			said = said.or(c.proven(ctx, p, one, id))
+		if said.standing == standsUnknown && !one.odd {
+			said = said.or(c.each(ctx, p, one))
 		}
 		if d := c.lent(said, one).decision(); d.Verdict != gatehouse.Pass {
 			return d, nil, 0

@@ -54,6 +54,7 @@ func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
 		}
 		ids, whole := r.identifiers(&q)
 		switch {
+		case q.probe: // only its answer is asked
 		case !whole:
 			return nil, gatehouse.Denied(RuleUnknown, gatehouse.Place{}, "not all that the request names could be read").WithStatus(http.StatusNotFound)
 		case len(ids) == 0 && len(r.ids) > 0 && exact && r.ids[0].kind != "path":
@@ -116,7 +117,7 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 			}
 		}
 	}
-	fromAnswer := !change && c.q.Method != http.MethodHead && (r.tells() || r.Owner.Column != "")
+	fromAnswer := (!change || r.lists(c.q.Method)) && c.q.Method != http.MethodHead && (r.tells() || r.Owner.Column != "")
 	switch {
 	case fromAnswer:
 		return later()
@@ -125,15 +126,22 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 	case r.Owner.AtWrite && change:
 		a.written = true
 		return later()
-	case len(a.ids) == 0: // a collection's change, such as a new thing
+	case len(a.ids) == 0 && r.Items != "": // a collection's change, such as a new thing
 		return gatehouse.Passed()
 	}
+	return c.each(ctx, p, a).decision()
+}
+
+// each asks the proofs that need no answer for all that the request names: one
+// that is not proven is enough.
+func (c *Case) each(ctx context.Context, p Prober, a *asked) (f finding) {
+	f = unknown("the rule has no identifier, so that nothing tells what is meant")
 	for _, id := range a.ids {
-		if d := c.lent(c.proven(ctx, p, a, id), a).decision(); d.Verdict != gatehouse.Pass {
-			return d
+		if f = c.lent(c.proven(ctx, p, a, id), a); f.standing != standsOwn {
+			return f
 		}
 	}
-	return gatehouse.Passed()
+	return f
 }
 
 // queries reports whether the request is of GraphQL and only reads.
@@ -211,7 +219,7 @@ func (c *Case) looked(ctx context.Context, r *rule, id string) finding {
 func (a *asked) probePath(q *Request, id string) (path string, ok bool) {
 	r := a.rule
 	if len(r.probe) == 0 {
-		if !r.tells() || r.Items != "" || len(r.ids) != 1 || r.ids[0].kind != "path" || !r.names(http.MethodGet) {
+		if !r.tells() || r.Items != "" || len(r.ids) != 1 || len(a.ids) != 1 || r.ids[0].kind != "path" || !r.names(http.MethodGet) {
 			return "", false
 		}
 		return q.Path, true
@@ -240,7 +248,8 @@ func (c *Case) probed(ctx context.Context, p Prober, path string) finding {
 	if p == nil {
 		return unknown("nothing can be probed")
 	}
-	probe, d := c.o.Begin(Request{Method: http.MethodGet, Path: path, Header: c.q.Header, Principal: c.q.Principal})
+	plain, _, _ := strings.Cut(path, "?")
+	probe, d := c.o.Begin(Request{Method: http.MethodGet, Path: plain, Header: c.q.Header, Principal: c.q.Principal, probe: true})
 	if probe == nil || d.Verdict != gatehouse.Pass {
 		return unknown("no rule says whose the probe's answer is")
 	}

@@ -151,6 +151,7 @@ type Request struct {
 	// Unread is set where the request brings more than Inputs.
 	Unread    bool
 	Principal gatehouse.Principal
+	probe     bool
 }
 
 // An Answer is the backend's.
