@@ -24,7 +24,7 @@ func (c *Case) Written() (columns []string) {
 			columns = append(columns, c.open[i].rule.Owner.Column)
 		}
 	}
-	return columns
+	return append(columns, c.also.Written()...)
 }
 
 // After decides about an answer. Where it passes and body is not nil, body is what
