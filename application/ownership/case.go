@@ -18,6 +18,9 @@ type Case struct {
 	q Request
 	// open are the rules that are not satisfied yet.
 	open []asked
+	// also is what the request writes beside what its path names; nil: nothing that
+	// a rule is for.
+	also *Case
 	// Admin is set where an administrator may have the thing although it may be
 	// another's: it is told as an event.
 	Admin bool
@@ -36,6 +39,26 @@ type asked struct {
 // Begin finds the rules for a request. It is nil where none is, and the decision
 // denies where the request can't be judged at all.
 func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
+	c, d := o.begin(q)
+	if d.Verdict != gatehouse.Pass || !q.relocates() {
+		return c, d
+	}
+	to, ok := q.destination()
+	if !ok {
+		return nil, gatehouse.Denied(RuleUnknown, gatehouse.Place{}, "where the request puts the thing could not be read").WithStatus(http.StatusNotFound)
+	}
+	also, d := o.begin(to)
+	if d.Verdict != gatehouse.Pass || also == nil {
+		return c, d
+	}
+	if c == nil {
+		c = &Case{o: o, q: q}
+	}
+	c.also = also
+	return c, gatehouse.Passed()
+}
+
+func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 	var c *Case
 	spelt := spelling{escaped: q.Path}
 	for _, r := range o.rules {
@@ -82,6 +105,13 @@ func (c *Case) Wants() bool {
 func (c *Case) Before(ctx context.Context, p Prober) gatehouse.Decision {
 	if !c.q.Principal.Known() {
 		return gatehouse.Denied(RuleSignIn, gatehouse.Place{}, "nobody is signed in, so that the thing is not theirs").WithStatus(http.StatusUnauthorized)
+	}
+	if c.also != nil {
+		d := c.also.Before(ctx, p)
+		c.Admin = c.also.Admin
+		if d.Verdict != gatehouse.Pass {
+			return d
+		}
 	}
 	change := c.q.change()
 	still := c.open[:0]
