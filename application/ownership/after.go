@@ -31,6 +31,12 @@ func (c *Case) Written() map[string][]string {
 		}
 		all[r.Owner.Column] = namesOf(&c.q.Principal, r.Owner.As)
 	}
+	for column, names := range c.also.Written() {
+		if all == nil {
+			all = make(map[string][]string)
+		}
+		all[column] = names
+	}
 	return all
 }
 

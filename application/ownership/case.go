@@ -18,6 +18,9 @@ type Case struct {
 	q Request
 	// open are the rules that are not satisfied yet.
 	open []asked
+	// also is what the request writes beside what its path names; nil: nothing that
+	// a rule is for.
+	also *Case
 	// Admin is set where an administrator may have the thing although it may be
 	// another's: it is told as an event.
 	Admin bool
@@ -36,6 +39,26 @@ type asked struct {
 // Begin finds the rules for a request. It is nil where none is, and the decision
 // denies where the request can't be judged at all.
 func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
+	c, d := o.begin(q)
+	if d.Verdict != gatehouse.Pass || !q.relocates() {
+		return c, d
+	}
+	to, ok := q.destination()
+	if !ok {
+		return nil, gatehouse.Denied(RuleUnknown, gatehouse.Place{}, "where the request puts the thing could not be read").WithStatus(http.StatusNotFound)
+	}
+	also, d := o.begin(to)
+	if d.Verdict != gatehouse.Pass || also == nil {
+		return c, d
+	}
+	if c == nil {
+		c = &Case{o: o, q: q}
+	}
+	c.also = also
+	return c, gatehouse.Passed()
+}
+
+func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 	var c *Case
 	spelt := spelling{escaped: q.Path}
 	for _, r := range o.rules {
@@ -71,11 +94,24 @@ func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
 	return c, gatehouse.Passed()
 }
 
+// Wants reports whether a rule compares a name that the principal has, and that is
+// not known yet.
+func (c *Case) Wants() bool {
+	return c.q.Principal.Known() && slices.ContainsFunc(c.open, func(a asked) bool { return !named(&c.q.Principal, a.rule.Owner.As) })
+}
+
 // Before decides before the backend is asked: about changes finally, about reads
 // where no answer could tell.
 func (c *Case) Before(ctx context.Context, p Prober) gatehouse.Decision {
 	if !c.q.Principal.Known() {
 		return gatehouse.Denied(RuleSignIn, gatehouse.Place{}, "nobody is signed in, so that the thing is not theirs").WithStatus(http.StatusUnauthorized)
+	}
+	if c.also != nil {
+		d := c.also.Before(ctx, p)
+		c.Admin = c.also.Admin
+		if d.Verdict != gatehouse.Pass {
+			return d
+		}
 	}
 	change := c.q.change()
 	still := c.open[:0]
@@ -104,6 +140,13 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 	}
 	r := a.rule
 	change = change && !c.q.queries(r)
+	if r.Owner.Self && !a.odd { // what it says, no answer need confirm
+		for _, id := range a.ids {
+			if d := c.lent(c.itself(r, id), a).decision(); d.Verdict != gatehouse.Pass {
+				return d
+			}
+		}
+	}
 	fromAnswer := (!change || r.lists(c.q.Method)) && c.q.Method != http.MethodHead && r.judges()
 	switch {
 	case fromAnswer:
@@ -161,10 +204,7 @@ func (c *Case) administers(r *rule) (bool, gatehouse.Decision) {
 func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string) finding {
 	r := a.rule
 	if r.Owner.Self {
-		if called(&c.q.Principal, r.Owner.As, id) {
-			return own("the identifier is the principal's own")
-		}
-		return others("the identifier is not the principal's own")
+		return c.itself(r, id)
 	}
 	said := unknown("the rule has no proof for this method")
 	if path, ok := a.probePath(&c.q, id); ok {
@@ -176,6 +216,17 @@ func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string) findin
 		return said.or(c.looked(ctx, r, id))
 	}
 	return said
+}
+
+// itself asks whether an identifier is the principal's own name.
+func (c *Case) itself(r *rule, id string) finding {
+	switch {
+	case !named(&c.q.Principal, r.Owner.As):
+		return unknown("the principal has no known name to compare with the identifier")
+	case called(&c.q.Principal, r.Owner.As, id):
+		return own("the identifier is the principal's own")
+	}
+	return others("the identifier is not the principal's own")
 }
 
 // looked asks the ledger.

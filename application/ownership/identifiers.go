@@ -66,8 +66,9 @@ func (p place) among(q *Request, add func(string)) (whole bool) {
 				add(i.Value)
 			}
 		}
-		_, read := q.Inputs.Operations()
-		return read && !q.Unread && q.Inputs.Err() == nil
+		// A change without an operation may be of a document that the backend alone has.
+		all, read := q.Inputs.Operations()
+		return read && (len(all) > 0 || !q.change()) && !q.Unread && q.Inputs.Err() == nil
 	default:
 		take(q.Inputs.Query(), gatehouse.Query)
 		take(q.Inputs.Body(), gatehouse.Form, gatehouse.Multipart, gatehouse.JSON)

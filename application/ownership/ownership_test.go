@@ -83,6 +83,12 @@ func (d *desk) ask(p gatehouse.Principal, method, target, body string) (status i
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		}
 	}
+	return d.sends(p, r)
+}
+
+func (d *desk) sends(p gatehouse.Principal, r *http.Request) (status int, got string, acted bool) {
+	d.t.Helper()
+	method := r.Method
 	parser, err := input.New(input.Options{})
 	if err != nil {
 		d.t.Fatal(err)
@@ -286,6 +292,34 @@ func TestOwnership_DuplicateParameters_MustAllBeOwn(t *testing.T) {
 	} {
 		if got, why, _ := d.ask(ann, c.method, c.target, c.body); got != c.status {
 			t.Errorf("%s %s %s: %d %s, want %d", c.method, c.target, c.body, got, why, c.status)
+		}
+	}
+}
+
+// TestOwnership_MoveAndCopy_NeedBothEnds: WebDAV names the second thing in a field.
+func TestOwnership_MoveAndCopy_NeedBothEnds(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/{user}/{calendar}/{id}", ID: []string{"path:user"}, Owner: ownership.Owner{Self: true}})
+	const own, others = "/ann@example.com/c/7.ics", "/bob@example.com/c/7.ics"
+	for _, c := range []struct {
+		name, method, path string
+		to                 []string
+		acted              bool
+	}{
+		{"one's own", "MOVE", own, []string{"https://example.com/ann@example.com/c/8.ics"}, true},
+		{"one's own, by a path", "COPY", own, []string{"/ann@example.com/d/7.ics"}, true},
+		{"into another's", "MOVE", own, []string{"https://example.com" + others}, false},
+		{"into another's, escaped", "COPY", own, []string{"https://example.com/bob%40example.com/c/7.ics"}, false},
+		{"out of another's", "COPY", others, []string{"https://example.com" + own}, false},
+		{"from where no rule is", "COPY", "/public", []string{others}, false},
+		{"to two places", "MOVE", own, []string{own, others}, false},
+		{"to what is no address", "MOVE", own, []string{"https://[example/"}, false},
+		{"to another host, as the backend may take it for itself", "MOVE", own, []string{"http://inside:8000" + others}, false},
+		{"a field that means nothing with the method", "PUT", own, []string{others}, true},
+	} {
+		r := httptest.NewRequest(c.method, c.path, http.NoBody)
+		r.Header["Destination"] = c.to
+		if _, rule, acted := d.sends(ann, r); acted != c.acted {
+			t.Errorf("%s: acted is %v (%s), want %v", c.name, acted, rule, c.acted)
 		}
 	}
 }

@@ -114,6 +114,7 @@ type rule struct {
 	Rule
 	pattern input.Pattern
 	loose   input.Pattern // for other spellings
+	itself  input.Pattern // the path of a thing, where Thing is one
 	ids     []place
 	plan    *answer.Plan // nil: the answer's body tells nothing
 	probe   []string     // Owner.Probe, cut at its wildcards: text, name, text, name, …
@@ -159,6 +160,9 @@ func newRule(r Rule) (*rule, error) {
 	}
 	if made.Thing == "" {
 		made.Thing = thingOf(r.Path)
+	}
+	if strings.HasPrefix(made.Thing, "/") {
+		made.itself, _ = input.ParsePattern(made.Thing + "/{" + itselfID + "}") // a name that is no path is none
 	}
 	if o := r.Owner; r.answers() {
 		made.plan, err = answer.New(answer.Options{
@@ -307,6 +311,9 @@ func thingOf(path string) string {
 	}
 	return strings.TrimRight(path, "/")
 }
+
+// itselfID is the wildcard of a thing's own path.
+const itselfID = "id"
 
 // names reports whether the rule is for a method.
 func (r *rule) names(method string) bool {

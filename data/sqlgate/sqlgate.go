@@ -81,7 +81,7 @@ type Ruling struct {
 	// what its transaction did: not what it has committed by then, as of an UPDATE
 	// … RETURNING outside of one.
 	MaxRows int64
-	// Before are run first, in the same transaction: where one fails, the
+	// Before, at most 64, are run first, in the same transaction: where one fails, the
 	// statement does not run. For a statement that is prepared they count as
 	// Again: those of each run are what the judge says when its values are bound.
 	Before []Own

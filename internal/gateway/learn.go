@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
@@ -127,11 +129,34 @@ func suggestOwnership(l *learn.Learner) (s OwnershipSuggestion) {
 			s.Me = append(s.Me, one)
 		default:
 			one.rule = ownershipEntry(&p.Rule)
-			one.Text = config.EntryYAML(one.rule)
-			s.Rules = append(s.Rules, one)
+			s.add(one)
 		}
 	}
+	for i := range s.Rules {
+		s.Rules[i].Text = config.EntryYAML(s.Rules[i].rule)
+	}
 	return s
+}
+
+// add adds a rule, or joins it to one for the same requests: each says how the
+// owner is told.
+func (s *OwnershipSuggestion) add(p OwnershipProposal) {
+	for i := range s.Rules {
+		had := &s.Rules[i]
+		a, b := &had.rule, &p.rule
+		if a.Path != b.Path || a.Items != b.Items || a.Owner.As != b.Owner.As || a.Public.Given() || b.Public.Given() ||
+			!slices.Equal(a.Methods, b.Methods) || !slices.Equal(a.ID, b.ID) {
+			continue
+		}
+		a.Owner.Self = a.Owner.Self || b.Owner.Self
+		a.Owner.Ledger = a.Owner.Ledger || b.Owner.Ledger
+		a.Owner.Field, a.Owner.Column = cmp.Or(a.Owner.Field, b.Owner.Field), cmp.Or(a.Owner.Column, b.Owner.Column)
+		a.Owner.Probe = cmp.Or(a.Owner.Probe, b.Owner.Probe)
+		a.Gives = append(a.Gives, b.Gives...)
+		had.Evidence += "; " + p.Evidence
+		return
+	}
+	s.Rules = append(s.Rules, p)
 }
 
 // Apply writes the proposals into a configuration.

@@ -81,6 +81,12 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 		if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
 			return d
 		}
+		if o.rules.Wants() && t.asksMe() {
+			o.request = t.owned()
+			if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
+				return d
+			}
+		}
 		if d = o.rules.Before(t.r.Context(), prober{t}); d.Verdict != gatehouse.Pass {
 			o.told = true // where the rung observes, the answer is not judged again
 			return d

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/data/policy"
+	"github.com/gatehousehq/gatehouse/data/privilege"
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/exchange"
@@ -25,6 +26,8 @@ type sqlAccount struct {
 	// by counts its statements by how well it was known whose they are.
 	by   [exchange.Exact + 1]atomic.Uint64
 	seen seen
+	// signer tells the database whose its statements are; nil: nobody does.
+	signer *privilege.Signer
 }
 
 // sqlJudge implements sqlgate.Judge and sqlgate.Rows.
@@ -65,9 +68,16 @@ func (j *sqlJudge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Stat
 		st: taint.Statement{Account: known.name, Lexer: lexerOf(st), SQL: st.SQL, Params: st.Values},
 	}
 	r := sqlgate.Ruling{By: c.by}
+	if known.signer != nil && privilege.Reserved(st.SQL) {
+		j.Refused(ctx, a, st.Client, gatehouse.Denied(privilege.RuleReserved, gatehouse.Place{}, "it begins as what the gate tells the database of whose a statement is"))
+		return r
+	}
 	switch rules, ok := c.settled(&r); {
 	case ok && c.asksOwners(j, &st, &r):
 		r.Verdict, r.Tag = gatehouse.Pass, rules
+		if known.signer != nil {
+			c.sign(known.signer, &r, rules)
+		}
 		if rules != nil {
 			known.seen.note(rules, c.judgement.Known() || c.asm.statement.guard.mode == gatehouse.Off, j.gate.now)
 		}
@@ -172,14 +182,16 @@ func (j *sqlJudge) Ended(ctx context.Context, a sqlgate.Account, r sqlgate.Rulin
 
 // standing are the refusals of an SQL gate that no mode and no entry lifts: they
 // say who somebody is, and where.
-var standing = []string{sqlgate.RulePassword, sqlgate.RuleTLS, sqlgate.RuleDatabase, sqlgate.RuleReplication}
+var standing = []string{sqlgate.RulePassword, sqlgate.RuleTLS, sqlgate.RuleDatabase, sqlgate.RuleReplication, privilege.RuleReserved}
 
 // Refused records what an SQL gate itself refuses, and reports whether that
 // stands.
 func (j *sqlJudge) Refused(ctx context.Context, a sqlgate.Account, client netip.Addr, d gatehouse.Decision) bool {
 	asm := j.gate.current.Load()
 	step := asm.statement.account
-	if slices.Contains(standing, d.Rule) {
+	// What passes unread may begin as what the gate tells the database.
+	unread := d.Rule == sqlgate.RuleTooLong && j.account(a).signer != nil
+	if unread || slices.Contains(standing, d.Rule) {
 		step.fixed = true
 	} else if step.mode == gatehouse.Off {
 		return false

@@ -83,7 +83,7 @@ func refuseBefore(t *testing.T, to, behind target) {
 	for _, c := range beforeCases {
 		t.Run(c.name, func(t *testing.T) {
 			d.superuser(t, behind.database, "drop table if exists things", "create table things (id int primary key, owner text, text text); alter table things owner to owner; insert into things values (1, 'me'), (2, 'other')")
-			told := len(to.judge.own)
+			told := len(to.judge.beforehand())
 			dialog := &dialog{t: t, to: to}
 			s := dialog.open()
 			if s == nil {
@@ -111,7 +111,7 @@ func refuseBefore(t *testing.T, to, behind target) {
 			s.query("rollback; deallocate all")
 			dialog.hangUp()
 			wantsRefusals(t, s, at, c.refused)
-			if got := len(to.judge.own) - told; got != c.refused {
+			if got := len(to.judge.beforehand()) - told; got != c.refused {
 				t.Errorf("the judge was told of %d refusals, want %d", got, c.refused)
 			}
 			want := map[bool]string{true: "changed,-", false: "-,-"}[c.mine]
@@ -120,7 +120,7 @@ func refuseBefore(t *testing.T, to, behind target) {
 			}
 		})
 	}
-	for _, o := range to.judge.own {
+	for _, o := range to.judge.beforehand() {
 		if !o.Failed || o.State != "" {
 			t.Errorf("the judge was told %+v", o)
 		}
@@ -173,4 +173,50 @@ func TestBefore_BehindPgBouncer_RefusesTheStatement(t *testing.T) {
 	})
 	to.judge.before = guarded
 	refuseBefore(t, to, d.bare("wire"))
+}
+
+// A request to cancel that meets the gate's own statement ends the client's with
+// it, and is told as one.
+func TestBefore_CancelledInIt_IsToldAsThat(t *testing.T) {
+	d := server(t)
+	d.fresh(t, "wire")
+	d.superuser(t, "wire", "create table things (id int primary key); insert into things values (1); alter table things owner to owner")
+	to := d.gated(t, "wire")
+	to.judge.before = func(st sqlgate.Statement) []sqlgate.Own {
+		if strings.Contains(st.SQL, "things") {
+			return []sqlgate.Own{{SQL: "SELECT pg_catalog.pg_sleep(20), 'to be cancelled'"}}
+		}
+		return nil
+	}
+	dialog := &dialog{t: t, to: to}
+	s := dialog.open()
+	if s == nil {
+		t.Fatal("no session")
+	}
+	for name, round := range map[string][]pgproto3.FrontendMessage{
+		"simple":   messages(&pgproto3.Query{String: "delete from things"}),
+		"extended": several(once("delete from things"), once("select 1"), syncNow),
+	} {
+		at := len(s.frames)
+		s.send(round...)
+		waitRunning(t, d, "'to be cancelled'")
+		dialog.cancel(s.pid, s.key)
+		s.ready(1)
+		last := s.frames[len(s.frames)-2]
+		if !strings.Contains(last.text, "C57014") || strings.Contains(last.text, "pg_sleep") {
+			t.Errorf("%s: the client hears %v", name, s.frames[at:])
+		}
+	}
+	at := len(s.frames)
+	s.query("select 1")
+	if got := kinds(s.frames[at:]); got != "TDCZ" {
+		t.Errorf("after it, the client hears %q", got)
+	}
+	dialog.hangUp()
+	if n := len(to.judge.beforehand()); n != 0 {
+		t.Errorf("the judge was told of %d refusals", n)
+	}
+	if got := d.ask(t, "wire", "select count(*) from things"); got != "1" {
+		t.Errorf("%s rows are left", got)
+	}
 }

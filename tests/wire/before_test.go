@@ -63,8 +63,8 @@ func TestBefore_Harmless_IsNotSeenByTheClient(t *testing.T) {
 		t.Run("malformed", func(t *testing.T) { compareThrough(t, to, malformed, func(d *dialog) { d.sourceless = true }) })
 		t.Run("refused", func(t *testing.T) { refuseThrough(t, to) })
 	}
-	if n := len(to.judge.own); n != 0 {
-		t.Errorf("%d statements were refused by what is harmless: %v", n, to.judge.own[:1])
+	if n := len(to.judge.beforehand()); n != 0 {
+		t.Errorf("%d statements were refused by what is harmless: %v", n, to.judge.beforehand()[:1])
 	}
 }
 

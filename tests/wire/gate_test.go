@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -115,6 +116,13 @@ func (j *judge) Refused(_ context.Context, _ sqlgate.Account, _ netip.Addr, d ga
 	defer j.mu.Unlock()
 	j.denied = append(j.denied, d)
 	return true
+}
+
+// beforehand are the outcomes of what was refused by a statement before it.
+func (j *judge) beforehand() []sqlgate.Outcome {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.own)
 }
 
 // rules are those of the gate's own refusals so far.

@@ -139,7 +139,10 @@ func (l *Learner) giving(r *route, x *exchange) {
 	case x.json && !x.Truncated:
 		for _, i := range l.walker.ids {
 			if !brought(i.value) {
-				l.give(l.giver(r, "", i.node.path()), x.who, anything, i.value)
+				if i.node.giver == 0 {
+					i.node.giver = l.giver(r, "", i.node.path()) + 1
+				}
+				l.give(i.node.giver-1, x.who, anything, i.value)
 			}
 		}
 	}
@@ -167,7 +170,7 @@ func (l *Learner) give(g int, who *person, thing, id uint64) {
 		return
 	}
 	from := &l.gave.givers[g]
-	if from.public() && from.given > 4*maxNone {
+	if from.public() && from.given > maxNone {
 		return // what everybody is given says nothing, and takes room
 	}
 	at := l.key.join(uint64(g)+2, thing, id)

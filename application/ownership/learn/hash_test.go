@@ -1,6 +1,11 @@
 package learn
 
-import "testing"
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
 
 // The vectors of SipHash's reference implementation: the key 00 01 … 0f, and texts
 // 00 01 02 … of each length.
@@ -40,4 +45,30 @@ func TestPattern_Wildcards_HaveNamesOfTheirOwn(t *testing.T) {
 			t.Errorf("%s: %s, want %s", template, got, want)
 		}
 	}
+}
+
+func FuzzWalk_AgainstTheStandardLibrary(f *testing.F) {
+	for _, s := range []string{`{"user_id":"a\u0062\ud83d\ude00\n\/\ud800x"}`, `{"user_id":1e5}`, `{"user_id":"x","a":[1,{"b":[]}]} `, `{"user_id":"\u00zz"}`, `{"user_id":"\"}`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var want struct {
+			UserID any `json:"user_id"`
+		}
+		d := json.NewDecoder(strings.NewReader(text))
+		d.UseNumber()
+		err := d.Decode(&want)
+		w, root, nodes := walker{key: key{1, 2}}, node{}, 0
+		if ok := w.walk([]byte(text), &root, &nodes); !ok || err != nil {
+			if err == nil && json.Valid([]byte(text)) {
+				t.Fatalf("the standard library reads %q", text)
+			}
+			return
+		}
+		at := root.members["user_id"]
+		if said, ok := want.UserID.(string); ok && strings.Count(strings.ToLower(text), "user") == 1 && utf8.ValidString(text) && at != nil &&
+			len(said) > 0 && len(said) <= maxText && !at.now.mixed && !strings.Contains(text, `"USER`) && at.now.value != sum(w.key, said) {
+			t.Fatalf("%q: not the value that the standard library reads, %q", text, said)
+		}
+	})
 }

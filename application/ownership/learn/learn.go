@@ -142,9 +142,8 @@ func (l *Learner) Observe(o Observation) {
 // success reports whether an exchange did what was asked for.
 func success(method string, o *Observation) bool {
 	switch method {
-	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-	default:
-		return false
+	case http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodConnect:
+		return false // they show nothing, or nothing of a thing
 	}
 	if o.Status >= 200 && o.Status < 300 {
 		return true

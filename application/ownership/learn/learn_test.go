@@ -131,6 +131,7 @@ func line(p learn.Proposal) string {
 	add("column", r.Owner.Column)
 	add("as", r.Owner.As)
 	add("probe", r.Owner.Probe)
+	add("atwrite", r.Owner.AtWrite)
 	add("tenant", r.Tenant)
 	add("counts", r.Counts)
 	if r.Owner.Ledger {

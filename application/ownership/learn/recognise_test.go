@@ -228,3 +228,19 @@ func TestSuggest_Administrators_AreNoContradiction(t *testing.T) {
 		t.Error(e)
 	}
 }
+
+func TestSuggest_ChangeThatTellsItsOwnerAfterwards_IsNotProposed(t *testing.T) {
+	w := newWorld(t, learn.Options{})
+	for n := range 60 {
+		w.see(asked{who: numbered(n % 6), method: "POST", path: fmt.Sprintf("/orders/%d/cancel", n), body: order(n, n%6)})
+		w.see(asked{who: numbered(n % 6), method: "POST", path: fmt.Sprintf("/letters/%d/send", n), status: 204,
+			owners: map[string][]string{"letters.user_id": {fmt.Sprint(100 + n%6)}}})
+	}
+	w.want("POST /letters/{id}/send column=letters.user_id as=users.id atwrite=true")
+	if e := w.evidence("POST /orders/{id}/cancel").Evidence; !strings.Contains(e, "told when the change is done") {
+		t.Error(e)
+	}
+	// With a page that shows the thing, that is asked.
+	w.visit(6, 10, numbered)
+	w.want("POST /letters/{id}/send column=letters.user_id as=users.id atwrite=true", "GET /orders/{id} field=[user_id] as=users.id", "POST /orders/{id}/cancel probe=/orders/{id}")
+}

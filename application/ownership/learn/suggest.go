@@ -189,6 +189,9 @@ func merge(drafts []*draft) (out []*draft) {
 				out[i].rule.Methods = append(out[i].rule.Methods, m)
 			}
 		}
+		if len(out[i].rule.Admins.Roles) == 0 {
+			out[i].rule.Admins = d.rule.Admins
+		}
 		slices.SortFunc(out[i].rule.Methods, byMethod)
 		out[i].says = append(out[i].says, d.says...)
 	}
@@ -202,11 +205,12 @@ func byMethod(a, b string) int {
 
 var methodRank = map[string]int{"GET": -5, "POST": -4, "PUT": -3, "PATCH": -2, "DELETE": -1}
 
+// same reports whether two rules tell the owner in the same way.
 func same(a, b ownership.Rule) bool {
 	x, y := a.Owner, b.Owner
 	return x.Self == y.Self && slices.Equal(x.Field, y.Field) && x.Header == y.Header && x.Selector == y.Selector && x.Attribute == y.Attribute &&
 		x.Column == y.Column && x.Key == y.Key && x.Ledger == y.Ledger && x.Probe == y.Probe && x.AtWrite == y.AtWrite && x.As == y.As &&
-		a.Items == b.Items && slices.Equal(a.Tenant, b.Tenant) && a.Public == b.Public && slices.Equal(a.Admins.Roles, b.Admins.Roles) &&
+		a.Items == b.Items && slices.Equal(a.Tenant, b.Tenant) && a.Public == b.Public &&
 		slices.EqualFunc(a.Gives, b.Gives, func(g, h ownership.Giving) bool {
 			return g.Path == h.Path && slices.Equal(g.Methods, h.Methods) && slices.Equal(g.Field, h.Field)
 		})

@@ -13,7 +13,11 @@ import (
 // sqlgate.Ruling.Before. docs/decisions/sql-gate-before.md says why so.
 
 // maxOwn bounds what is run before one statement, with the values in it.
-const maxOwn = 1 << 20
+// maxOwns, how many statements it is.
+const (
+	maxOwn  = 1 << 20
+	maxOwns = 64
+)
 
 // A proof is what has come of the statements that are run before a portal.
 type proof uint8
@@ -54,7 +58,7 @@ func single(sql string) bool {
 func (u *upward) queryAfter(r *run, length int, text []byte) error {
 	u.text = append(u.text[:0], 'Q', 0, 0, 0, 0)
 	for _, own := range r.ruling.Before {
-		if len(own.Params) > 0 || !single(own.SQL) || len(u.text)+len(own.SQL) > maxOwn {
+		if len(r.ruling.Before) > maxOwns || len(own.Params) > 0 || !single(own.SQL) || len(u.text)+len(own.SQL) > maxOwn {
 			u.deny(r.ruling)
 			r.judged = false
 			e := u.refusedEntry('Q', refusedWords(r.ruling))
@@ -91,7 +95,7 @@ func (u *upward) deny(r sqlgate.Ruling) {
 // Bind after its names. It reports whether that can be done.
 func (u *upward) prepareOwn(r *run, b []byte, types []uint32) bool {
 	formats, values, ok := u.rawValues(b)
-	if !ok {
+	if !ok || len(r.ruling.Before) > maxOwns {
 		return false
 	}
 	for _, own := range r.ruling.Before {

@@ -123,6 +123,13 @@ func (s *Source) begin(in SignIn, now time.Time) *session {
 		p.Tenant, p.Roles, p.Aliases = c.Tenant, c.Roles, c.Aliases
 	}
 	s.fromRecords(p, in.Records)
+	for _, other := range s.byAccount[signin.Account(account)] { // what the person's other sessions were told
+		for _, a := range other.principal.Load().Aliases {
+			if a.Provenance == fromMe {
+				addAlias(p, a)
+			}
+		}
+	}
 	x.principal.Store(p)
 	return x
 }
