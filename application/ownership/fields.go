@@ -31,7 +31,43 @@ func Fields(q *Request, client string, p Profile) gatehouse.Decision {
 	if !q.change() || q.Inputs == nil {
 		return gatehouse.Passed()
 	}
-	sent := fieldsOf(q.Inputs.Body())
+	rest := gatehouse.Passed()
+	for route, sent := range sentBy(q) {
+		switch d := fields(q, client, p, route, sent); {
+		case d.Rule == RuleAssignment:
+			return d
+		case rest.Verdict == gatehouse.Pass:
+			rest = d
+		}
+	}
+	return rest
+}
+
+// sentBy are the fields of a change, by the route that has them. A mutation of
+// GraphQL is a route of its own: at one path stand all that an application has.
+func sentBy(q *Request) map[string][]field {
+	all, whole := q.Inputs.Operations()
+	graphql := whole && len(all) > 0
+	by := map[string][]field{q.Route: fieldsOf(q.Inputs.Body(), graphql)}
+	if !graphql {
+		return by
+	}
+	for _, op := range all {
+		if !op.Mutation() {
+			continue
+		}
+		for _, i := range op.Inputs[:min(len(op.Inputs), maxFields)] {
+			root, argument, ok := strings.Cut(strings.TrimSuffix(i.Place.Name, ")"), "(")
+			if route := q.Route + " " + root; ok && (len(by) < maxFields || by[route] != nil) {
+				by[route] = append(by[route], field{strings.ToLower(argument), i.Value, i.Place})
+			}
+		}
+	}
+	return by
+}
+
+// fields decides about those of one route.
+func fields(q *Request, client string, p Profile, route string, sent []field) gatehouse.Decision {
 	if len(sent) == 0 {
 		return gatehouse.Passed()
 	}
@@ -43,7 +79,7 @@ func Fields(q *Request, client string, p Profile) gatehouse.Decision {
 	if q.Principal.Known() {
 		who = keyOf(&q.Principal)
 	}
-	unusual, learned := p.Request(q.Route, who, names)
+	unusual, learned := p.Request(route, who, names)
 	if !learned || len(unusual) == 0 {
 		return gatehouse.Passed()
 	}
@@ -75,8 +111,9 @@ type field struct {
 }
 
 // fieldsOf are the fields of a body, by the names that frameworks give them. Those
-// that a JSON Patch changes (RFC 6902) stand in the values of its paths.
-func fieldsOf(body []input.Input) (all []field) {
+// that a JSON Patch changes (RFC 6902) stand in the values of its paths. With
+// graphql, those that carry its document and variables are left out.
+func fieldsOf(body []input.Input, graphql bool) (all []field) {
 	for _, i := range body {
 		name := plainName(i.Place.Name)
 		switch i.Place.Kind {
@@ -88,7 +125,7 @@ func fieldsOf(body []input.Input) (all []field) {
 		default:
 			continue
 		}
-		if name == "" {
+		if name == "" || graphql && carries(name) {
 			continue
 		}
 		if len(all) == maxFields {
@@ -97,6 +134,12 @@ func fieldsOf(body []input.Input) (all []field) {
 		all = append(all, field{name, i.Value, i.Place})
 	}
 	return all
+}
+
+// carries reports whether a field of a request of GraphQL is one of its own.
+func carries(name string) bool {
+	name, _, _ = strings.Cut(name, ".")
+	return name == "query" || name == "variables" || name == "operationname" || name == "extensions"
 }
 
 // privileges are the last parts of names that say who somebody is, what they may, or
