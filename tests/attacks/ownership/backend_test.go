@@ -206,8 +206,6 @@ func (b *backend) dispatch(c *call) {
 		b.thing(c, "lines", number(p[4])+"-"+number(p[6]))
 	case p[1] == "users" && len(p) == 4:
 		b.profile(c, p[2])
-	case p[1] == "orders" && p[2] == "search":
-		b.list(c, "orders", owner(c.text("user_id")))
 	case len(p) == 3 && p[2] == "all":
 		b.everything(c, p[1])
 	case len(p) == 3 && known(p[1]):
