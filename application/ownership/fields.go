@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/input"
+	"github.com/gatehousehq/gatehouse/secret"
 )
 
 // RuleAssignment: a client sets who somebody is, what they may, or what something
@@ -22,8 +23,12 @@ type Profile interface {
 	Request(route, principal string, fields []string) (unusual []string, learned bool)
 }
 
-// maxFields bounds the fields of one request that are looked at.
-const maxFields = 256
+// maxFields bounds the fields of one request that are looked at, maxRoute what a
+// route is called.
+const (
+	maxFields = 256
+	maxRoute  = 512
+)
 
 // Fields decides about the fields that a change sends. client tells people apart who
 // are nobody in particular. Every decision but one that passes is about one field.
@@ -31,7 +36,13 @@ func Fields(q *Request, client string, p Profile) gatehouse.Decision {
 	if !q.change() || q.Inputs == nil {
 		return gatehouse.Passed()
 	}
-	sent := fieldsOf(q.Inputs.Body())
+	route, sent := q.Route, fieldsOf(q.Inputs.Body())
+	if all, _ := q.Inputs.Operations(); len(all) > 0 { // each operation is a route of its own
+		for _, op := range all {
+			route += " " + op.Kind + "." + strings.Join(op.Fields, ",")
+		}
+		sent = argumentsOf(q.Inputs.GraphQL())
+	}
 	if len(sent) == 0 {
 		return gatehouse.Passed()
 	}
@@ -43,7 +54,7 @@ func Fields(q *Request, client string, p Profile) gatehouse.Decision {
 	if q.Principal.Known() {
 		who = keyOf(&q.Principal)
 	}
-	unusual, learned := p.Request(q.Route, who, names)
+	unusual, learned := p.Request(secret.Cut(route, maxRoute), who, names)
 	if !learned || len(unusual) == 0 {
 		return gatehouse.Passed()
 	}
@@ -51,7 +62,7 @@ func Fields(q *Request, client string, p Profile) gatehouse.Decision {
 	for _, f := range sent {
 		switch {
 		case !among(f.name, unusual):
-		case privileged(f.name) && !called(&q.Principal, "", f.value):
+		case privileged(&f, &q.Principal):
 			return gatehouse.Denied(RuleAssignment, f.place, "clients of this route do not send this field, which says who somebody is, what they may or what something costs")
 		case rest.Verdict == gatehouse.Pass:
 			rest = gatehouse.Denied(RuleField, f.place, "clients of this route do not ordinarily send this field")
@@ -99,19 +110,38 @@ func fieldsOf(body []input.Input) (all []field) {
 	return all
 }
 
-// privileges are the last parts of names that say who somebody is, what they may, or
-// what something costs.
-var privileges = map[string]bool{
-	"role": true, "roles": true, "roleid": true, "isadmin": true, "admin": true, "superuser": true, "issuperuser": true, "isstaff": true, "staff": true,
-	"permissions": true, "permission": true, "scopes": true, "scope": true, "groups": true, "groupid": true, "privileges": true, "accesslevel": true, "usertype": true, "accounttype": true,
-	"userid": true, "ownerid": true, "owner": true, "accountid": true, "customerid": true, "authorid": true, "createdby": true, "tenantid": true, "tenant": true, "orgid": true, "organizationid": true, "companyid": true,
-	"price": true, "pricecents": true, "amount": true, "total": true, "balance": true, "credit": true, "credits": true, "discount": true, "cost": true,
-	"verified": true, "emailverified": true, "isverified": true, "isactive": true, "active": true, "approved": true, "status": true, "locked": true, "banned": true, "plan": true,
-	"passwordhash": true, "passwordresettoken": true, "resettoken": true, "apikey": true, "mfaenabled": true, "twofactor": true,
+// argumentsOf are the arguments of GraphQL's fields, by their names.
+func argumentsOf(all []input.Input) (sent []field) {
+	for _, i := range all {
+		name := i.Place.Name[strings.LastIndexByte(i.Place.Name, '(')+1:]
+		if name = plainName(strings.TrimSuffix(name, ")")); name != "" && len(sent) < maxFields {
+			sent = append(sent, field{name, i.Value, i.Place})
+		}
+	}
+	return sent
 }
 
-// privileged reports whether a field's name is one of privileges.
-func privileged(name string) bool {
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	return privileges[strings.NewReplacer("_", "", "-", "").Replace(last)]
+// identities are the last parts of names that say whose something is: to name
+// oneself is in order. privileges are those that say what somebody may, or what
+// something costs.
+var (
+	identities = map[string]bool{
+		"userid": true, "ownerid": true, "owner": true, "accountid": true, "customerid": true, "authorid": true, "createdby": true,
+		"tenantid": true, "tenant": true, "orgid": true, "organizationid": true, "companyid": true,
+	}
+	privileges = map[string]bool{
+		"role": true, "roles": true, "roleid": true, "isadmin": true, "admin": true, "superuser": true, "issuperuser": true, "isstaff": true, "staff": true,
+		"permissions": true, "permission": true, "scopes": true, "scope": true, "groups": true, "privileges": true, "accesslevel": true, "usertype": true, "accounttype": true,
+		"price": true, "pricecents": true, "balance": true, "credit": true, "credits": true, "discount": true,
+		"verified": true, "emailverified": true, "isverified": true, "isactive": true, "approved": true, "locked": true, "banned": true,
+		"passwordhash": true, "passwordresettoken": true, "resettoken": true, "apikey": true, "mfaenabled": true, "twofactor": true,
+	}
+)
+
+// privileged reports whether a field sets what its sender must not: a privilege, or
+// whose something is where that is not they themselves.
+func privileged(f *field, p *gatehouse.Principal) bool {
+	last := f.name[strings.LastIndexByte(f.name, '.')+1:]
+	last = strings.NewReplacer("_", "", "-", "").Replace(last)
+	return privileges[last] || identities[last] && !called(p, "", f.value) && f.value != p.Tenant
 }
