@@ -84,7 +84,7 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 		// The same document as for what is another's.
 		return gatehouse.Denied(RuleGone, gatehouse.Place{}, "the backend has no such thing for the caller").WithStatus(http.StatusNotFound), nil, 0
 	case a.Status >= 400:
-		return gatehouse.Passed(), nil, 0
+		return c.failed(a), nil, 0
 	}
 	for i := range c.open {
 		one := &c.open[i]
@@ -108,6 +108,22 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 		}
 	}
 	return gatehouse.Passed(), body, cut
+}
+
+// failed decides about an error of the backend's, which mostly shows no thing, and
+// passes unless it names another as the owner of what it shows. The rows that it was
+// made from say less: a name that is taken is told by another's row.
+func (c *Case) failed(a *Answer) gatehouse.Decision {
+	for i := range c.open {
+		one := &c.open[i]
+		if one.written || one.rule.Items != "" || !one.rule.tells() {
+			continue
+		}
+		if said := c.lent(c.read(one.rule, a), one); said.standing == standsOther || said.standing == standsOtherTenant {
+			return said.decision()
+		}
+	}
+	return gatehouse.Passed()
 }
 
 // RuleGone stands in a decision about an answer that shows no thing: it is told in

@@ -147,7 +147,7 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 			}
 		}
 	}
-	fromAnswer := (!change || r.lists(c.q.Method)) && c.q.Method != http.MethodHead && (r.tells() || r.Owner.Column != "")
+	fromAnswer := (!change || r.lists(c.q.Method)) && c.q.Method != http.MethodHead && r.judges()
 	switch {
 	case fromAnswer:
 		return later()
@@ -285,7 +285,7 @@ func (c *Case) probed(ctx context.Context, p Prober, path string) finding {
 	}
 	told := probe.open[:0]
 	for _, a := range probe.open {
-		if a.rule.tells() || a.rule.Owner.Column != "" {
+		if a.rule.judges() {
 			told = append(told, a)
 		}
 	}

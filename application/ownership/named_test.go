@@ -83,3 +83,34 @@ func TestNew_FieldOfGraphQL_IsRefused(t *testing.T) {
 		t.Errorf("clients choose what an alias is called: %v", err)
 	}
 }
+
+func TestOwnership_ErrorWithAnothersThing_IsNotShown(t *testing.T) {
+	d := open(t, byField)
+	for id, owner := range map[string]string{"1": "1", "7": "2"} {
+		a := jsonAnswer(`{"error":"it is locked","user_id":` + owner + `}`)
+		a.Status = http.StatusConflict
+		d.answers["/orders/"+id] = a
+	}
+	a := jsonAnswer(`{"error":"it is broken"}`)
+	a.Status = http.StatusInternalServerError
+	d.answers["/orders/8"] = a
+	for path, want := range map[string]int{"/orders/1": 409, "/orders/7": 404, "/orders/8": 500} {
+		if status, got, _ := d.ask(ann, "GET", path, ""); status != want {
+			t.Errorf("%s: %d %s, want %d", path, status, got, want)
+		}
+	}
+}
+
+func TestNew_RuleThatNeverDecidesOrProbesTheUnknown_IsRefused(t *testing.T) {
+	own := ownership.Owner{Field: []string{"user_id"}}
+	for words, rules := range map[string][]ownership.Rule{
+		"never decides": {{Path: "/o/", Public: "everybody may"}, {Path: "/o/{id}", Owner: own}},
+		"no rule says":  {{Path: "/o/{id}/x", Owner: ownership.Owner{Probe: "/o/{id}"}}, {Path: "/o/{id}", Methods: []string{"PUT"}, Owner: own}},
+		"":              {{Path: "/o/{id}/x", Owner: ownership.Owner{Probe: "/O/{id}?full=1"}}, {Path: "/o/free", Public: "everybody may"}, {Path: "/o/{id}", Owner: own}},
+	} {
+		_, err := ownership.New(ownership.Options{Rules: rules})
+		if (err == nil) != (words == "") || err != nil && !strings.Contains(err.Error(), words) {
+			t.Errorf("%v, want words like %q", err, words)
+		}
+	}
+}

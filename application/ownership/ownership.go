@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -100,6 +102,11 @@ func New(o Options) (*Ownership, error) {
 		}
 		made.rules = append(made.rules, one)
 	}
+	for _, r := range made.rules {
+		if !made.shows(r) {
+			errs = append(errs, fmt.Errorf("ownership: the rule of %s: owner.probe: no rule says whose the answer of %s is", r.Path, r.Owner.Probe))
+		}
+	}
 	made.tables = tablesOf(made.rules)
 	for i, s := range o.Shares {
 		if s.Thing == "" || s.ID == "" || s.Principal == "" || s.Until.IsZero() || !s.Reason.Given() {
@@ -124,11 +131,39 @@ func (o *Ownership) fits(r *rule) error {
 		if err := before.contradicts(r); err != nil {
 			return err
 		}
-		if before.Public.Given() && before.Path == r.Path && len(before.Methods) == 0 {
+		if before.Public.Given() && len(before.Methods) == 0 && (before.Path == r.Path || before.pattern.Match(sample(r.Path))) {
 			return fmt.Errorf("never decides, as the public rule of %s stands before it: put it first", before.Path)
 		}
 	}
 	return nil
+}
+
+// shows reports whether what a rule probes has a rule that tells its owner.
+func (o *Ownership) shows(r *rule) bool {
+	if r.Owner.Probe == "" {
+		return true
+	}
+	path, _, _ := strings.Cut(sample(r.Owner.Probe), "?")
+	return slices.ContainsFunc(o.rules, func(other *rule) bool {
+		return other.names(http.MethodGet) && other.judges() && (other.pattern.Match(path) || other.loosely(strings.ToLower(path)))
+	})
+}
+
+// sample is a path that a pattern is for.
+func sample(pattern string) string {
+	var b strings.Builder
+	for rest := pattern; rest != ""; {
+		literal, after, wild := strings.Cut(rest, "{")
+		if b.WriteString(literal); !wild {
+			break
+		}
+		name, more, _ := strings.Cut(after, "}")
+		if name != "$" {
+			b.WriteByte('x')
+		}
+		rest = more
+	}
+	return b.String()
 }
 
 // Limit is how much of an answer is held to be judged, in bytes.

@@ -333,6 +333,10 @@ func (r *rule) lists(method string) bool { return r.Items != "" && slices.Contai
 // tells reports whether an answer's body or head tells the owner.
 func (r *rule) tells() bool { return r.plan != nil }
 
+// judges reports whether an answer can be judged by the rule: by what it shows, or
+// by the rows that it was made from.
+func (r *rule) judges() bool { return r.tells() || r.Owner.Column != "" }
+
 // contradicts says why two rules can't both stand, or nil.
 func (r *rule) contradicts(other *rule) error {
 	if r.Path != other.Path || !slices.Equal(r.ids, other.ids) || !overlap(r.Methods, other.Methods) {

@@ -25,7 +25,7 @@ type stand struct {
 }
 
 // newStand builds a world on a database. own is how the backend reaches it.
-func newStand(t testing.TB, w *world, truth shelf, settings func(upstream string) (gate *site, own shelf)) *stand {
+func newStand(t testing.TB, w *world, truth shelf, start func(upstream string) (gate *site, own shelf)) *stand {
 	t.Helper()
 	s := &stand{t: t, w: w, truth: truth, people: map[string]*person{}}
 	truth.fill(t, w)
@@ -36,7 +36,7 @@ func newStand(t testing.TB, w *world, truth shelf, settings func(upstream string
 	}
 	s.bare, s.twin = serve(t, &backend{s.tenancy, false}), serve(t, &backend{s.tenancy, true})
 	s.straight = newClient(t, &http.Transport{MaxIdleConnsPerHost: 16, DisableCompression: true})
-	s.gate, s.tenancy.shelf = settings(s.bare)
+	s.gate, s.tenancy.shelf = start(s.bare)
 	for i, name := range cast {
 		s.people[name] = s.gate.enter(w.people[name], i, (uint64(i)+w.seed)%2 == 0)
 	}
@@ -190,7 +190,9 @@ func TestMatrix_HTTPGateAlone_RefusesOthersThings(t *testing.T) {
 		w := newWorld(seed)
 		db := sqliteShelf(t)
 		db.define(t)
-		stands[seed] = newStand(t, w, db, func(upstream string) (*site, shelf) { return startSite(t, upstream, settings(w.everybody())), db })
+		stands[seed] = newStand(t, w, db, func(upstream string) (*site, shelf) {
+			return startSite(t, upstream, settings(w.everybody(), false)), db
+		})
 	}
 	run(t, "http", table(t), stands)
 }

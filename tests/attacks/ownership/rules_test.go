@@ -8,8 +8,9 @@ import (
 	"github.com/gatehousehq/gatehouse/internal/gateway"
 )
 
-// rules are what an operator writes for the backend.
-func rules() string {
+// rules are what an operator writes for the backend: where it reaches its database
+// through the SQL gate, that is asked about invoices and receipts.
+func rules(rows bool) string {
 	const (
 		field  = `owner: {field: user_id, shared: ["shared[]"], as: users.id}`
 		admins = `admins: {roles: [admin]}`
@@ -23,10 +24,17 @@ func rules() string {
 	b.WriteString("application:\n  ownership:\n    rules:\n")
 	// One thing, at its own path.
 	rule(`path: "/api/orders/{id}", id: ["path:id", "query:id"], owner: {field: user_id, shared: ["shared[]"], as: users.id, probe: "/api/orders/{id}"}`)
-	for _, kind := range []string{"documents", "invoices", "receipts", "files"} {
+	for _, kind := range []string{"documents", "receipts", "files"} {
 		rule(`path: "/api/%s/{id}", %s`, kind, field)
 	}
-	for _, kind := range []string{"orders", "documents", "invoices", "reports"} {
+	written, receipt := "", "owner: {ledger: true}, "+gives
+	if rows {
+		written = ", column: invoices.user_id, key: id, at_write: true"
+		receipt = "owner: {column: receipts.user_id, key: id, at_write: true, as: users.id}"
+	}
+	rule(`path: "/api/invoices/{id}", owner: {field: user_id, as: users.id%s}`, written)
+	rule(`path: "/api/invoices/{id}/{what}", id: ["path:id"], owner: {probe: "/api/invoices/{id}", as: users.id%s}`, written)
+	for _, kind := range []string{"orders", "documents", "reports"} {
 		rule(`path: "/api/%s/{id}/{what}", id: ["path:id"], owner: {probe: "/api/%s/{id}"}`, kind, kind)
 	}
 	rule(`path: "/api/reports/{id}", tenant: [tenant]`)
@@ -54,14 +62,14 @@ func rules() string {
 	rule(`path: "/files/{name}", owner: {header: X-Owner, as: users.id}`)
 	rule(`path: "/orders/{id}", owner: {selector: "article.order", attribute: data-owner, as: users.id}`)
 	rule(`path: /account, owner: {selector: "[data-owner]", attribute: data-owner, as: users.id}`)
-	rule(`path: "/receipts/{id}", thing: receipts, owner: {ledger: true}, %s`, gives)
-	rule(`path: "/receipts/{id}/cancel", thing: receipts, owner: {ledger: true}, %s`, gives)
+	rule(`path: "/receipts/{id}", thing: receipts, %s`, receipt)
+	rule(`path: "/receipts/{id}/cancel", thing: receipts, %s`, receipt)
 	return b.String()
 }
 
 // settings are the gate's: application/ownership alone refuses; what else would
 // refuse an attack, or ban who attacks, only observes.
-func settings(people []*user) string {
+func settings(people []*user, rows bool) string {
 	var b strings.Builder
 	b.WriteString("modes:\n")
 	for _, name := range gateway.RungNames() {
@@ -71,10 +79,13 @@ func settings(people []*user) string {
 		}
 		fmt.Fprintf(&b, "  %s: %s\n", name, mode)
 	}
+	if rows { // so that statements are known exactly to be a request's
+		b.WriteString("routes: [{path: /api/invoices/, serialise: true}, {path: /receipts/, serialise: true}]\n")
+	}
 	b.WriteString("network: {trusted_proxies: [127.0.0.1]}\nidentity:\n  backend_session:\n    me: [{path: /api/me, aliases: {id: users.id}}]\n    accounts:\n")
 	slices.SortFunc(people, func(x, y *user) int { return strings.Compare(x.Name, y.Name) })
 	for _, u := range people {
 		fmt.Fprintf(&b, "    - {name: %s, tenant: %s, roles: [%s]}\n", u.Name, u.Tenant, u.Role)
 	}
-	return b.String() + rules()
+	return b.String() + rules(rows)
 }

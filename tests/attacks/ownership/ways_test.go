@@ -36,9 +36,9 @@ var ways = []way{
 	{name: "uuid-raw", kind: "documents", method: "GET", target: "/api/documents/{id}/raw", good: "owner root friend"},
 	{name: "uuid-capitals-read", kind: "documents", method: "GET", target: "/api/documents/{ID}", good: "owner root friend"},
 	{name: "uuid-capitals-put", kind: "documents", method: "!PUT", target: "/api/documents/{ID}", body: `{"status":"x"}`, good: "owner root friend"},
-	{name: "slug-read", kind: "invoices", method: "GET", target: "/api/invoices/{id}", good: "owner root friend"},
-	{name: "slug-put", kind: "invoices", method: "!PUT", target: "/api/invoices/{id}", body: `{"status":"x"}`, good: "owner root friend"},
-	{name: "slug-cancel", kind: "invoices", method: "!POST", target: "/api/invoices/{id}/cancel", good: "owner root friend"},
+	{name: "slug-read", kind: "invoices", method: "GET", target: "/api/invoices/{id}", good: "owner root"},
+	{name: "slug-put", kind: "invoices", method: "!PUT", target: "/api/invoices/{id}", body: `{"status":"x"}`, good: "owner root"},
+	{name: "slug-cancel", kind: "invoices", method: "!POST", target: "/api/invoices/{id}/cancel", good: "owner root"},
 
 	// Nested.
 	{name: "nested-read", kind: "lines", method: "GET", target: "/api/users/{u}/orders/{id}/lines/1", good: "owner root"},
@@ -167,7 +167,7 @@ var ways = []way{
 	{name: "list-root", kind: "orders", method: "GET", target: "/api/orders", good: "owner root friend"},
 	{name: "list-filter", kind: "orders", method: "GET", target: "/api/orders?user_id={u}", good: "owner root friend"},
 	{name: "list-items", kind: "documents", method: "GET", target: "/api/documents", good: "owner root friend"},
-	{name: "list-wrapped", kind: "invoices", method: "GET", target: "/api/invoices?user_id={u}", good: "owner root friend"},
+	{name: "list-wrapped", kind: "invoices", method: "GET", target: "/api/invoices?user_id={u}", good: "owner root"},
 	{name: "list-search", kind: "orders", method: "POST", target: "/api/orders/search", body: `{"user_id":{u}}`, good: "owner root friend"},
 	{name: "list-capitals", kind: "orders", method: "GET", target: "/api/ORDERS", good: "owner root friend"},
 	{name: "list-slash", kind: "orders", method: "GET", target: "/api/orders/"},

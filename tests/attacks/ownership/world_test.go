@@ -106,7 +106,7 @@ func newWorld(seed uint64) *world {
 			case "lines":
 				t.ID = order + "-1"
 			}
-			if k == "orders" || k == "documents" || k == "invoices" || k == "lines" {
+			if k == "orders" || k == "documents" || k == "lines" {
 				t.Shared = shared
 			}
 			w.things = append(w.things, t)
