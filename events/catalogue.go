@@ -84,8 +84,8 @@ var catalogue = [...]Entry{
 		Meaning: "What attempts at accounts say together: an address that tries many, one secret at many, a rise of failures, a success after many; or answers of the backend that tell which accounts there are, by words or by time. Rule says which.",
 	},
 	{
-		Name: "gate_session_fixation", Level: gatehouse.Warning, short: "a sign-in does not renew the session",
-		Meaning: "The backend signed somebody in under a session cookie that was there before (CWE-384): whoever planted it is signed in too. Have the backend renew the session at sign-in.",
+		Name: "gate_session_fixation", Level: gatehouse.Warning, short: "a session that its sign-in did not renew, on another device",
+		Meaning: "The backend signed somebody in under a session cookie that was there before (CWE-384): whoever planted it is signed in too. With an outcome it is about a request that brought such a session and not the device that signed in. Have the backend renew the session at sign-in.",
 	},
 	{
 		Name: "gate_mass_rows", Level: gatehouse.Warning, short: "more rows than the account is declared for",

@@ -96,7 +96,7 @@ var constructors = []struct {
 	}},
 	{"SignedOut", func(a args) gatehouse.Event { return SignedOut(a.about(), "POST "+a("route", "/logout")) }},
 	{"Guessing", func(a args) gatehouse.Event { return Guessing(a.about(), a.decision()) }},
-	{"SessionFixed", func(a args) gatehouse.Event { return SessionFixed(a.about(), a.decision()) }},
+	{"SessionFixed", func(a args) gatehouse.Event { return SessionFixed(a.about(), a.decision(), "") }},
 	{"LoginFail", func(a args) gatehouse.Event {
 		return LoginFail(a.about(), a.decision(), gatehouse.Refused, a("account", "shop/app"))
 	}},

@@ -61,10 +61,13 @@ func Guessing(a About, d gatehouse.Decision) gatehouse.Event {
 	return e
 }
 
-// SessionFixed is a sign-in that did not renew its session.
-func SessionFixed(a About, d gatehouse.Decision) gatehouse.Event {
-	e := decided("gate_session_fixation", a, d, "")
-	e.Words = "A sign-in did not renew its session: whoever knew its cookie before is signed in too."
+// SessionFixed is a sign-in that did not renew its session (no outcome), or a
+// request that brings such a session and is not who signed in.
+func SessionFixed(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.Event {
+	e := decided("gate_session_fixation", a, d, o)
+	if o == "" {
+		e.Words = "A sign-in did not renew its session: whoever knew its cookie before is signed in too."
+	}
 	return e
 }
 

@@ -62,6 +62,7 @@ type Backend struct {
 	turn    turn
 
 	merged merged
+	stray  stray
 }
 
 type ended struct {

@@ -54,6 +54,10 @@ type Exchange struct {
 	Route     string
 	Client    netip.Addr
 	Principal gatehouse.Principal
+	// Writes says whose rows the exchange's statements may change, where that is
+	// asked before they do: the names of the principal by column, such as
+	// "orders.user_id".
+	Writes map[string][]string
 	// Inputs are the request's inputs; nil until the request was parsed.
 	Inputs *input.Inputs
 	// Unread is set where the request brings more than Inputs: a body that is
@@ -62,6 +66,7 @@ type Exchange struct {
 
 	suspected candidates
 	records   records
+	owned     ownedRows
 	refusal   atomic.Pointer[gatehouse.Decision]
 	// What follows is the Backend's, and guarded by its lock: the hashes of the
 	// exchange's specific values, and since when it is there.

@@ -38,7 +38,8 @@ func toUTF8(s string, m media) (string, *Error) {
 		}
 		return s, nil
 	}
-	if w, l, ok := wide(s); ok {
+	// A document of GraphQL may begin with a comment that has a zero byte in it.
+	if w, l, ok := wide(s); ok && m.format != graphQLBody {
 		width, little = w, l
 	}
 	if width == 0 {

@@ -1,6 +1,7 @@
 // Package input parses a request once, within bounds, into the values that a
 // client put into it, each with its place: path segments, query, form, JSON,
-// multipart fields and file names, cookies, headers, and the names it chose.
+// GraphQL's arguments, multipart fields and file names, cookies, headers, and the
+// names it chose.
 //
 // It stops what can't be read the same way by the gate and a backend: bodies
 // above a bound, decompression bombs, JSON, multipart and encodings that are
@@ -22,6 +23,8 @@
 //     read as Python and Jackson do; a lone surrogate becomes U+FFFD; with
 //     duplicate members each value is an input, which is no error: checks see
 //     all of them, whichever the backend takes.
+//   - GraphQL: documents wherever servers look for them, followed through aliases,
+//     fragments and variables; see [Inputs.GraphQL].
 //   - Bytes that are not UTF-8: as they are, and with U+FFFD in their place.
 //   - Charsets: single-byte ones and the East Asian supersets of ASCII are
 //     read by their bytes; UTF-16 and UTF-32 are converted; any other (UTF-7,

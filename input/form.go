@@ -35,7 +35,7 @@ func pairInputs(s string, kind gatehouse.PlaceKind, b *builder) *Error {
 		f.sub = false
 	}
 	if f.asked != nil {
-		b.asked = append(b.asked, f.asked)
+		b.ask(f.asked)
 	}
 	return f.joined()
 }

@@ -45,7 +45,7 @@ type operations struct {
 // other fields at its end. The slice is not to be changed.
 func (in *Inputs) GraphQL() []Input {
 	in.group(queryGroup)
-	o := &in.operations
+	o := in.found()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.inputs[:len(o.inputs):len(o.inputs)]
@@ -58,10 +58,19 @@ func (in *Inputs) GraphQL() []Input {
 // take what is not here for what is not asked for.
 func (in *Inputs) Operations() (list []Operation, whole bool) {
 	in.group(queryGroup)
-	o := &in.operations
+	o := in.found()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.list[:len(o.list):len(o.list)], !o.unread
+}
+
+// found gives what was found, to add to it or to look at it.
+func (in *Inputs) found() *operations {
+	if o := in.operations.Load(); o != nil {
+		return o
+	}
+	in.operations.CompareAndSwap(nil, &operations{})
+	return in.operations.Load()
 }
 
 func (o *operations) add(list []Operation, inputs []Input, whole bool) {
@@ -124,6 +133,33 @@ type asked struct {
 	persisted bool
 	// over is set where a field was given more often than is read.
 	over bool
+}
+
+// An asking is what one part of a request asks, and what reading it has cost.
+type asking struct {
+	asked []*asked
+	// in is set where the body streams, so that it is read at once.
+	in *Inputs
+	// documents counts their bytes, and steps those of following them.
+	documents, steps int
+}
+
+// ask notes what is asked; one more than is read shows that there is more.
+func (b *builder) ask(a *asked) {
+	if b.asking == nil {
+		b.asking = &asking{}
+	}
+	if len(b.asking.asked) <= maxAsked {
+		b.asking.asked = append(b.asking.asked, a)
+	}
+}
+
+// askedNow reads what was asked so far, where the body streams.
+func (b *builder) askedNow() *Error {
+	if b.asking == nil || b.asking.in == nil {
+		return nil
+	}
+	return b.asking.in.bodyAsked(b)
 }
 
 type document struct {
@@ -190,9 +226,7 @@ func (m *multipart) ask(name, value string) *Error {
 	switch {
 	case strings.EqualFold(name, uploadField) && startsJSON(value):
 		m.b.askedJSON(value, m.p.o.MaxDepth)
-		if m.b.in != nil {
-			return m.b.in.bodyAsked(m.b)
-		}
+		return m.b.askedNow()
 	case asksMore(name):
 		if m.asked == nil {
 			m.asked = &asked{}
@@ -205,18 +239,18 @@ func (m *multipart) ask(name, value string) *Error {
 // askedFields reads what single fields ask, at the end of a body.
 func (m *multipart) askedFields() *Error {
 	if m.asked != nil {
-		m.b.asked = append(m.b.asked, m.asked)
+		m.b.ask(m.asked)
 	}
-	if m.b.in != nil {
-		return m.b.in.bodyAsked(m.b)
-	}
-	return nil
+	return m.b.askedNow()
 }
 
 // queryInputs adds the parameters of the query, and what they ask of GraphQL.
 func (in *Inputs) queryInputs(b *builder) *Error {
 	err := pairInputs(in.query, gatehouse.Query, b)
-	for _, a := range b.asked {
+	if b.asking == nil {
+		return err
+	}
+	for _, a := range b.asking.asked {
 		in.url = a
 		if e := in.read(a, b); err == nil {
 			err = e
@@ -228,17 +262,19 @@ func (in *Inputs) queryInputs(b *builder) *Error {
 // bodyAsked reads what a body asks. Servers take each field from the query or
 // from the body, where both have it in either order (express-graphql).
 func (in *Inputs) bodyAsked(b *builder) *Error {
-	if len(b.asked) == 0 {
+	if b.asking == nil || len(b.asking.asked) == 0 {
 		return nil
 	}
+	list := b.asking.asked
+	b.asking.asked = nil
 	in.group(queryGroup) // may be what was not asked for yet
 	var first *Error
-	if len(b.asked) > maxAsked {
+	if len(list) > maxAsked {
 		first = fail(RuleBomb, gatehouse.GraphQL, "more than %d requests in one", maxAsked)
-		b.asked = b.asked[:maxAsked]
-		in.operations.add(nil, nil, false)
+		list = list[:maxAsked]
+		in.found().add(nil, nil, false)
 	}
-	for _, a := range b.asked {
+	for _, a := range list {
 		if u := in.url; u != nil {
 			a.variables, a.names = append(a.variables, u.variables...), append(a.names, u.names...)
 			if len(a.variables)+len(a.names) > 0 {
@@ -249,6 +285,5 @@ func (in *Inputs) bodyAsked(b *builder) *Error {
 			first = err
 		}
 	}
-	b.asked = nil
 	return first
 }

@@ -16,7 +16,7 @@ import (
 // end, what was read of it stays.
 func (in *Inputs) read(a *asked, b *builder) *Error {
 	x := expansion{in: in, b: b, asked: a, whole: !a.persisted && !a.over, seen: map[string]bool{}, places: map[string]string{}}
-	defer func() { in.operations.add(x.list, x.inputs, x.whole) }()
+	defer func() { in.found().add(x.list, x.inputs, x.whole) }()
 	if a.over {
 		return malformedGraphQL("a field of the request is given more than %d times", maxReadings)
 	}
@@ -81,7 +81,7 @@ func (x *expansion) document(d document) *Error {
 		return nil
 	}
 	size := len(d.text)
-	if x.b.documents += size; x.b.documents > maxDocuments {
+	if x.b.asking.documents += size; x.b.asking.documents > maxDocuments {
 		return fail(RuleBomb, gatehouse.GraphQL, "documents of more than %d bytes", maxDocuments)
 	}
 	source := &ast.Source{Input: strings.TrimPrefix(d.text, "\uFEFF")}
@@ -188,7 +188,7 @@ func (x *expansion) run(o *ast.OperationDefinition) *Error {
 
 // step counts one, and reports where there are too many.
 func (x *expansion) step() *Error {
-	if x.b.steps++; x.b.steps > 2*x.in.max {
+	if x.b.asking.steps++; x.b.asking.steps > 2*x.in.max {
 		return fail(RuleBomb, gatehouse.GraphQL, "fragments and variables that make more than %d values", x.in.max)
 	}
 	return nil

@@ -101,8 +101,8 @@ func (w *walker) askedObject(b *builder) bool {
 	for i := range a.documents {
 		a.documents[i].hinted = hinted
 	}
-	if (asks || a.persisted || hinted && b.wants) && len(b.asked) <= maxAsked {
-		b.asked = append(b.asked, a)
+	if asks || a.persisted || hinted && b.wants {
+		b.ask(a)
 	}
 	return ok
 }

@@ -65,7 +65,7 @@ func (p *Parser) parseText(text string, m media, b *builder) *Error {
 		if startsJSON(text) && json.Valid([]byte(text)) {
 			return jsonInputs(text, "", p.o.MaxDepth, b)
 		}
-		b.asked = append(b.asked, &asked{documents: []document{{text: text, typed: true}}})
+		b.ask(&asked{documents: []document{{text: text, typed: true}}})
 	}
 	return nil
 }

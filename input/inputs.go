@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/gatehousehq/gatehouse"
@@ -36,9 +37,9 @@ type Inputs struct {
 	completes []func() error
 
 	// url is what the query asks of GraphQL, and operations what it and the
-	// body were found to.
+	// body were found to; nil where nothing was.
 	url        *asked
-	operations operations
+	operations atomic.Pointer[operations]
 }
 
 type headerLine struct {
@@ -184,14 +185,10 @@ type builder struct {
 	// aborted is what emit returned.
 	aborted error
 	// asks is set where JSON has a member that a request of GraphQL has, and
-	// asked are the requests of GraphQL found so far.
-	// wants is set where any object may hold the variables.
+	// wants where any object may hold the variables of one.
 	asks, wants bool
-	asked       []*asked
-	// documents counts their bytes, and steps those of following them.
-	documents, steps int
-	// in is set where the body streams, so that they are read at once.
-	in *Inputs
+	// asking is nil where nothing of GraphQL was found: most builders.
+	asking *asking
 }
 
 // add records value as it is and, where it is not UTF-8, with U+FFFD for what

@@ -21,7 +21,7 @@ func (p *Parser) stream(r *http.Request, in *Inputs, m media) *Error {
 		return err
 	}
 	t := &tee{body: r.Body, in: in}
-	mp, err := p.newMultipart(m, &builder{max: p.o.MaxInputs, emit: in.arrived, in: in, wants: in.wanted()})
+	mp, err := p.newMultipart(m, &builder{max: p.o.MaxInputs, emit: in.arrived, asking: &asking{in: in}, wants: in.wanted()})
 	if err != nil {
 		return err
 	}

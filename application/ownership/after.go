@@ -8,23 +8,70 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership/answer"
+	"github.com/gatehousehq/gatehouse/exchange"
 )
 
 // Waits reports whether the answer decides: nothing of it may leave before After.
 func (c *Case) Waits() bool { return c != nil && len(c.open) > 0 }
 
-// Written are the columns, such as "orders.user_id", whose rows the SQL gate must
-// ask for before the request changes any of them.
-func (c *Case) Written() (columns []string) {
+// Written says whose rows the SQL gate must let the request change alone: the names
+// of the principal by column, such as "orders.user_id". Nil where it need not ask.
+func (c *Case) Written() map[string][]string {
 	if c == nil {
 		return nil
 	}
+	var all map[string][]string
 	for i := range c.open {
-		if c.open[i].written {
-			columns = append(columns, c.open[i].rule.Owner.Column)
+		r := c.open[i].rule
+		if !c.open[i].written {
+			continue
+		}
+		if all == nil {
+			all = make(map[string][]string)
+		}
+		all[r.Owner.Column] = namesOf(&c.q.Principal, r.Owner.As)
+	}
+	for column, names := range c.also.Written() {
+		if all == nil {
+			all = make(map[string][]string)
+		}
+		all[column] = names
+	}
+	return all
+}
+
+// AtWrite gives the owner's column of a table that some rule leaves to the SQL gate,
+// as the statement names the table.
+func (o *Ownership) AtWrite(table string) (column string, ok bool) {
+	for _, r := range o.rules {
+		if r.Owner.AtWrite && sameTable(r.Owner.Column[:strings.LastIndexByte(r.Owner.Column, '.')], table) {
+			return r.Owner.Column, true
 		}
 	}
-	return append(columns, c.also.Written()...)
+	return "", false
+}
+
+// Tables are those whose rows the rules go by.
+func (o *Ownership) Tables() []exchange.Owned { return o.tables }
+
+// tablesOf are the tables of rules, each once.
+func tablesOf(rules []*rule) (all []exchange.Owned) {
+	for _, r := range rules {
+		at := strings.LastIndexByte(r.Owner.Column, '.')
+		if at < 0 {
+			continue
+		}
+		one := exchange.Owned{Table: r.Owner.Column[:at], Column: r.Owner.Column[at+1:], Key: r.Owner.Key}
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// sameTable compares a table with one that may name its schema.
+func sameTable(a, b string) bool {
+	return a == b || strings.TrimPrefix(a, "public.") == strings.TrimPrefix(b, "public.")
 }
 
 // After decides about an answer. Where it passes and body is not nil, body is what
@@ -53,11 +100,8 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 			continue
 		}
 		said := c.told(ctx, one, a)
-		for _, id := range one.ids {
-			if said.standing != standsUnknown || one.odd {
-				break
-			}
-			said = said.or(c.proven(ctx, p, one, id))
+		if said.standing == standsUnknown && !one.odd {
+			said = said.or(c.each(ctx, p, one))
 		}
 		if d := c.lent(said, one).decision(); d.Verdict != gatehouse.Pass {
 			return d, nil, 0

@@ -77,6 +77,7 @@ func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 		}
 		ids, whole := r.identifiers(&q)
 		switch {
+		case q.probe: // only its answer is asked
 		case !whole:
 			return nil, gatehouse.Denied(RuleUnknown, gatehouse.Place{}, "not all that the request names could be read").WithStatus(http.StatusNotFound)
 		case len(ids) == 0 && len(r.ids) > 0 && exact && r.ids[0].kind != "path":
@@ -91,6 +92,12 @@ func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 		o.coverage.note(&q)
 	}
 	return c, gatehouse.Passed()
+}
+
+// Wants reports whether a rule compares a name that the principal has, and that is
+// not known yet.
+func (c *Case) Wants() bool {
+	return c.q.Principal.Known() && slices.ContainsFunc(c.open, func(a asked) bool { return !named(&c.q.Principal, a.rule.Owner.As) })
 }
 
 // Before decides before the backend is asked: about changes finally, about reads
@@ -133,7 +140,14 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 	}
 	r := a.rule
 	change = change && !c.q.queries(r)
-	fromAnswer := !change && c.q.Method != http.MethodHead && (r.tells() || r.Owner.Column != "")
+	if r.Owner.Self && !a.odd { // what it says, no answer need confirm
+		for _, id := range a.ids {
+			if d := c.lent(c.itself(r, id), a).decision(); d.Verdict != gatehouse.Pass {
+				return d
+			}
+		}
+	}
+	fromAnswer := (!change || r.lists(c.q.Method)) && c.q.Method != http.MethodHead && (r.tells() || r.Owner.Column != "")
 	switch {
 	case fromAnswer:
 		return later()
@@ -142,15 +156,22 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 	case r.Owner.AtWrite && change:
 		a.written = true
 		return later()
-	case len(a.ids) == 0: // a collection's change, such as a new thing
+	case len(a.ids) == 0 && r.Items != "": // a collection's change, such as a new thing
 		return gatehouse.Passed()
 	}
+	return c.each(ctx, p, a).decision()
+}
+
+// each asks the proofs that need no answer for all that the request names: one
+// that is not proven is enough.
+func (c *Case) each(ctx context.Context, p Prober, a *asked) (f finding) {
+	f = unknown("the rule has no identifier, so that nothing tells what is meant")
 	for _, id := range a.ids {
-		if d := c.lent(c.proven(ctx, p, a, id), a).decision(); d.Verdict != gatehouse.Pass {
-			return d
+		if f = c.lent(c.proven(ctx, p, a, id), a); f.standing != standsOwn {
+			return f
 		}
 	}
-	return gatehouse.Passed()
+	return f
 }
 
 // queries reports whether the request is of GraphQL and only reads.
@@ -183,10 +204,7 @@ func (c *Case) administers(r *rule) (bool, gatehouse.Decision) {
 func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string) finding {
 	r := a.rule
 	if r.Owner.Self {
-		if called(&c.q.Principal, r.Owner.As, id) {
-			return own("the identifier is the principal's own")
-		}
-		return others("the identifier is not the principal's own")
+		return c.itself(r, id)
 	}
 	said := unknown("the rule has no proof for this method")
 	if path, ok := a.probePath(&c.q, id); ok {
@@ -198,6 +216,17 @@ func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string) findin
 		return said.or(c.looked(ctx, r, id))
 	}
 	return said
+}
+
+// itself asks whether an identifier is the principal's own name.
+func (c *Case) itself(r *rule, id string) finding {
+	switch {
+	case !named(&c.q.Principal, r.Owner.As):
+		return unknown("the principal has no known name to compare with the identifier")
+	case called(&c.q.Principal, r.Owner.As, id):
+		return own("the identifier is the principal's own")
+	}
+	return others("the identifier is not the principal's own")
 }
 
 // looked asks the ledger.
@@ -220,7 +249,7 @@ func (c *Case) looked(ctx context.Context, r *rule, id string) finding {
 func (a *asked) probePath(q *Request, id string) (path string, ok bool) {
 	r := a.rule
 	if len(r.probe) == 0 {
-		if !r.tells() || r.Items != "" || len(r.ids) != 1 || r.ids[0].kind != "path" || !r.names(http.MethodGet) {
+		if !r.tells() || r.Items != "" || len(r.ids) != 1 || len(a.ids) != 1 || r.ids[0].kind != "path" || !r.names(http.MethodGet) {
 			return "", false
 		}
 		return q.Path, true
@@ -249,7 +278,8 @@ func (c *Case) probed(ctx context.Context, p Prober, path string) finding {
 	if p == nil {
 		return unknown("nothing can be probed")
 	}
-	probe, d := c.o.Begin(Request{Method: http.MethodGet, Path: path, Header: c.q.Header, Principal: c.q.Principal})
+	plain, _, _ := strings.Cut(path, "?")
+	probe, d := c.o.Begin(Request{Method: http.MethodGet, Path: plain, Header: c.q.Header, Principal: c.q.Principal, probe: true})
 	if probe == nil || d.Verdict != gatehouse.Pass {
 		return unknown("no rule says whose the probe's answer is")
 	}

@@ -49,9 +49,9 @@ func (o *Ownership) Given(ctx context.Context, q *Request, a *Answer) error {
 		if g == nil {
 			continue
 		}
-		ids, how := g.given(r, q, a)
+		ids, how := o.given(g, r, q, a)
 		for _, id := range ids[:min(len(ids), maxGiven)] {
-			if q.names(r, id) || g.plan == nil && how == ledger.Listed && o.anothers(ctx, q, r, id) {
+			if o.named(r, q, id) || g.plan == nil && how == ledger.Listed && o.anothers(ctx, q, r, id) {
 				continue
 			}
 			err := o.ledger.Note(ctx, ledger.Entry{Resource: r.Thing, ID: id, Principal: keyOf(&q.Principal), How: how})
@@ -84,7 +84,7 @@ func (o *Ownership) anothers(ctx context.Context, q *Request, r *rule, id string
 }
 
 // given are the identifiers of a rule's things in an answer.
-func (g *giving) given(r *rule, q *Request, a *Answer) (ids []string, how ledger.How) {
+func (o *Ownership) given(g *giving, r *rule, q *Request, a *Answer) (ids []string, how ledger.How) {
 	how = ledger.Listed
 	if q.change() {
 		how = ledger.Created
@@ -99,17 +99,17 @@ func (g *giving) given(r *rule, q *Request, a *Answer) (ids []string, how ledger
 		}
 		return named.Owner, how
 	}
-	if id, ok := r.linked(q, a.Header.Get("Location")); ok && q.change() {
+	if id, ok := o.linked(r, q, a.Header.Get("Location")); ok && q.change() {
 		return []string{id}, how
 	}
 	if isHTML(a.Header) && !q.change() {
-		ids = r.links(q, a.Body)
+		ids = o.links(r, q, a.Body)
 	}
 	return ids, how
 }
 
 // links are the things that a page links to.
-func (r *rule) links(q *Request, body []byte) (ids []string) {
+func (o *Ownership) links(r *rule, q *Request, body []byte) (ids []string) {
 	z := html.NewTokenizer(strings.NewReader(string(body)))
 	for len(ids) < maxGiven {
 		switch z.Next() {
@@ -123,7 +123,7 @@ func (r *rule) links(q *Request, body []byte) (ids []string) {
 			for more {
 				var key, value []byte
 				if key, value, more = z.TagAttr(); string(key) == "href" {
-					if id, ok := r.linked(q, string(value)); ok && !slices.Contains(ids, id) {
+					if id, ok := o.linked(r, q, string(value)); ok && !slices.Contains(ids, id) {
 						ids = append(ids, id)
 					}
 				}
@@ -133,26 +133,38 @@ func (r *rule) links(q *Request, body []byte) (ids []string) {
 	return ids
 }
 
-// linked is the thing that a link of the same site is to.
-func (r *rule) linked(q *Request, link string) (id string, ok bool) {
-	if link == "" || len(r.ids) != 1 || r.ids[0].kind != "path" && r.ids[0].kind != "query" {
+// linked is the thing that a link of the same site is to: by the path of the rule,
+// of another of the same kind of thing, or of the thing itself.
+func (o *Ownership) linked(r *rule, q *Request, link string) (id string, ok bool) {
+	if link == "" {
 		return "", false
 	}
 	u, err := (&url.URL{Path: q.Path}).Parse(link)
 	if err != nil || u.Host != "" && !strings.EqualFold(u.Host, q.Host) {
 		return "", false
 	}
-	if r.ids[0].kind == "query" {
-		id = u.Query().Get(r.ids[0].name)
-		return id, id != "" && r.pattern.Match(u.EscapedPath())
+	for _, of := range o.rules {
+		if of.Thing != r.Thing || len(of.ids) != 1 {
+			continue
+		}
+		switch p := of.ids[0]; p.kind {
+		case "path":
+			id, ok = of.pattern.Value(p.name, u.EscapedPath())
+		case "query":
+			id = u.Query().Get(p.name)
+			ok = id != "" && of.pattern.Match(u.EscapedPath())
+		}
+		if ok {
+			return id, true
+		}
 	}
-	return r.pattern.Value(r.ids[0].name, u.EscapedPath())
+	return r.itself.Value(itselfID, u.EscapedPath())
 }
 
-// names reports whether the request itself names a thing of the rule's: in its
+// named reports whether the request itself names a thing of the rule's: in its
 // path, in a link to it, or in a field that is called as the thing. A number that
 // is the same by chance, such as a quantity, does not.
-func (q *Request) names(r *rule, id string) bool {
+func (o *Ownership) named(r *rule, q *Request, id string) bool {
 	if q.Inputs == nil {
 		return true // nobody knows
 	}
@@ -164,7 +176,7 @@ func (q *Request) names(r *rule, id string) bool {
 		case i.Value == id:
 			found = r.calls(plainName(i.Place.Name))
 		case strings.IndexByte(i.Value, '/') >= 0:
-			named, ok := r.linked(q, i.Value)
+			named, ok := o.linked(r, q, i.Value)
 			found = ok && named == id
 		}
 		return !found

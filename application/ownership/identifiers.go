@@ -16,11 +16,14 @@ const maxIDs = 256
 func (r *rule) identifiers(q *Request) (ids []string, whole bool) {
 	whole = true
 	add := func(v string) {
-		switch {
-		case len(ids) >= maxIDs:
-			whole = false
-		case !slices.Contains(ids, v):
-			ids = append(ids, v)
+		for part := range strings.SplitSeq(v, ",") {
+			switch {
+			case part == "" && v != "":
+			case len(ids) >= maxIDs:
+				whole = false
+			case !slices.Contains(ids, part):
+				ids = append(ids, part)
+			}
 		}
 	}
 	for _, p := range r.ids {
@@ -59,12 +62,13 @@ func (p place) among(q *Request, add func(string)) (whole bool) {
 		return true
 	case "graphql":
 		for _, i := range q.Inputs.GraphQL() {
-			if i.Place.Name == p.name {
+			if rest, ok := strings.CutSuffix(i.Place.Name, p.name); ok && (rest == "" || rest[len(rest)-1] == '.') {
 				add(i.Value)
 			}
 		}
-		_, read := q.Inputs.Operations()
-		return read && !q.Unread && q.Inputs.Err() == nil
+		// A change without an operation may be of a document that the backend alone has.
+		all, read := q.Inputs.Operations()
+		return read && (len(all) > 0 || !q.change()) && !q.Unread && q.Inputs.Err() == nil
 	default:
 		take(q.Inputs.Query(), gatehouse.Query)
 		take(q.Inputs.Body(), gatehouse.Form, gatehouse.Multipart, gatehouse.JSON)

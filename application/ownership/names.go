@@ -46,3 +46,16 @@ func same(a, b string) bool {
 
 // keyOf is the principal for the ledger: one name over all issuers.
 func keyOf(p *gatehouse.Principal) string { return p.Issuer + "\x00" + p.ID }
+
+// namesOf are the principal's names by as.
+func namesOf(p *gatehouse.Principal, as string) (all []string) {
+	if (as == "" || as == ownID) && p.Known() {
+		all = append(all, p.ID)
+	}
+	for i := range p.Aliases {
+		if a := &p.Aliases[i]; (as == "" || as == a.Name) && a.Value != "" {
+			all = append(all, a.Value)
+		}
+	}
+	return all
+}

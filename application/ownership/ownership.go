@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/input"
 )
 
@@ -69,6 +70,7 @@ type Ownership struct {
 	rules    []*rule
 	ledger   *ledger.Ledger
 	shares   map[[2]string][]Share // by thing and ID
+	tables   []exchange.Owned
 	limit    int64
 	now      func() time.Time
 	coverage coverage
@@ -98,6 +100,7 @@ func New(o Options) (*Ownership, error) {
 		}
 		made.rules = append(made.rules, one)
 	}
+	made.tables = tablesOf(made.rules)
 	for i, s := range o.Shares {
 		if s.Thing == "" || s.ID == "" || s.Principal == "" || s.Until.IsZero() || !s.Reason.Given() {
 			errs = append(errs, fmt.Errorf("ownership: Options.Shares[%d]: a share names thing, id, principal, until and a reason", i))
@@ -148,6 +151,7 @@ type Request struct {
 	// Unread is set where the request brings more than Inputs.
 	Unread    bool
 	Principal gatehouse.Principal
+	probe     bool
 }
 
 // An Answer is the backend's.

@@ -25,10 +25,12 @@ type Rule struct {
 	Thing string
 	// ID says where the thing's identifier stands: "path:id" (a wildcard of Path),
 	// "query:id", "body:order.id" (a field of a form, or a path into JSON),
-	// "header:X-Order", "cookie:order", "graphql:Query.order(id)". Empty: the last
-	// wildcard of Path. A field of a query or body is looked for in both, since
-	// frameworks merge them. A request that names no thing passes, unless the
-	// identifier stands in the path.
+	// "header:X-Order", "cookie:order", "graphql:Query.order(id)" or, in whichever
+	// field it stands, "graphql:order(id)". Empty: the last wildcard of Path; without
+	// one only the answer can tell. A field of a query or body is looked for in both,
+	// since frameworks merge them. One with commas is several, since applications
+	// split them. A request that names no thing passes, unless the identifier stands
+	// in the path.
 	ID []string
 	// Owner is how it is told whose a thing is. At least one way is needed, unless
 	// the rule is Public.
@@ -73,8 +75,9 @@ type Owner struct {
 	// Ledger goes by who was given the thing: see Rule.Gives.
 	Ledger bool
 	// Probe is the path of a GET that shows the thing, with the wildcards of Path
-	// in it, such as "/orders/{id}". It is asked before a change, and judged by its
-	// own rule. Empty: the path itself, where the answer tells the owner.
+	// in it, such as "/orders/{id}"; {id} is the identifier, whatever it is called.
+	// It is asked before a change, and judged by its own rule. Empty: the path
+	// itself, where the answer tells the owner.
 	Probe string
 	// AtWrite leaves changes to the SQL gate, which asks in the statement's own
 	// transaction whom the rows belong to. It takes Column, and statements whose
@@ -111,6 +114,7 @@ type rule struct {
 	Rule
 	pattern input.Pattern
 	loose   input.Pattern // for other spellings
+	itself  input.Pattern // the path of a thing, where Thing is one
 	ids     []place
 	plan    *answer.Plan // nil: the answer's body tells nothing
 	probe   []string     // Owner.Probe, cut at its wildcards: text, name, text, name, …
@@ -132,6 +136,7 @@ var (
 	errNoOwner = errors.New("says of nobody whose the thing is: write owner, tenant or public")
 	errPublic  = errors.New("is public and names owners: write one of them")
 	errID      = errors.New("no identifier: name a wildcard in the path, or say id")
+	errGraphQL = errors.New("an answer of GraphQL has the names that the client gives it, and tells nobody's owner: use owner.probe, ledger or column")
 	errMethod  = errors.New("a method is capital letters, such as GET")
 )
 
@@ -156,7 +161,10 @@ func newRule(r Rule) (*rule, error) {
 	if made.Thing == "" {
 		made.Thing = thingOf(r.Path)
 	}
-	if o := r.Owner; len(o.Field)+len(r.Tenant) > 0 || o.Selector != "" || o.Header != "" {
+	if strings.HasPrefix(made.Thing, "/") {
+		made.itself, _ = input.ParsePattern(made.Thing + "/{" + itselfID + "}") // a name that is no path is none
+	}
+	if o := r.Owner; r.answers() {
 		made.plan, err = answer.New(answer.Options{
 			Owner: o.Field, Tenant: r.Tenant, Shared: o.Shared, Items: r.Items, Counts: r.Counts,
 			Header: o.Header, Selector: o.Selector, Attribute: o.Attribute,
@@ -180,7 +188,7 @@ func newRule(r Rule) (*rule, error) {
 
 func (r *rule) checkOwner() error {
 	o := r.Owner
-	says := o.Self || o.Header != "" || o.Column != "" || o.Ledger || o.Selector != "" || len(o.Field)+len(r.Tenant) > 0 || o.Probe != ""
+	says := o.Self || o.Column != "" || o.Ledger || o.Probe != "" || r.answers()
 	switch {
 	case r.Public != "" && !r.Public.Given():
 		return errors.New("public needs a reason")
@@ -228,7 +236,7 @@ func (r *rule) places() error {
 		switch {
 		case len(wild) > 0:
 			r.ids = []place{{"path", wild[len(wild)-1]}}
-		case r.Items == "" && !r.Public.Given():
+		case !r.answers() && !r.Public.Given():
 			return errID
 		}
 		return nil
@@ -240,6 +248,9 @@ func (r *rule) places() error {
 		}
 		if kind == "path" && !slices.Contains(wild, name) {
 			return fmt.Errorf("id %q: %s has no wildcard {%s}", id, r.Path, name)
+		}
+		if kind == "graphql" && r.answers() {
+			return errGraphQL
 		}
 		if kind == "header" {
 			name = http.CanonicalHeaderKey(name)
@@ -257,7 +268,7 @@ func (r *rule) template(path string) (parts []string, err error) {
 	if _, err := input.ParsePattern(path); err != nil {
 		return nil, err
 	}
-	known := slices.Clone(r.pattern.Wildcards())
+	known := append(slices.Clone(r.pattern.Wildcards()), "id")
 	for _, p := range r.ids {
 		if p.kind != "path" {
 			known = append(known, p.name)
@@ -301,10 +312,23 @@ func thingOf(path string) string {
 	return strings.TrimRight(path, "/")
 }
 
+// itselfID is the wildcard of a thing's own path.
+const itselfID = "id"
+
 // names reports whether the rule is for a method.
 func (r *rule) names(method string) bool {
 	return len(r.Methods) == 0 || slices.Contains(r.Methods, method)
 }
+
+// answers reports whether an answer's body or head is to tell the owner.
+func (r *Rule) answers() bool {
+	o := &r.Owner
+	return len(o.Field)+len(r.Tenant) > 0 || o.Selector != "" || o.Header != ""
+}
+
+// lists reports whether the answer to a method is a list that is judged. Without
+// Methods a change of the list's path is one that makes a thing.
+func (r *rule) lists(method string) bool { return r.Items != "" && slices.Contains(r.Methods, method) }
 
 // tells reports whether an answer's body or head tells the owner.
 func (r *rule) tells() bool { return r.plan != nil }

@@ -29,8 +29,9 @@ func isPasswordField(name string) bool {
 	if len(name) > maxName {
 		return false
 	}
+	name = strings.TrimSuffix(name, ")") // of an argument of GraphQL
 	name = strings.TrimRight(strings.TrimSuffix(name, "[]"), "]")
-	if i := strings.LastIndexAny(name, "[]."); i >= 0 {
+	if i := strings.LastIndexAny(name, "[].("); i >= 0 {
 		name = name[i+1:]
 	}
 	if len(name) < 2 {

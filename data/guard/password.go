@@ -139,7 +139,7 @@ func passwordsOf(in *input.Inputs) (found []password) {
 	for _, group := range [][]input.Input{in.Query(), in.Body()} {
 		for _, i := range group {
 			switch i.Place.Kind {
-			case gatehouse.Query, gatehouse.Form, gatehouse.JSON, gatehouse.Multipart:
+			case gatehouse.Query, gatehouse.Form, gatehouse.JSON, gatehouse.GraphQL, gatehouse.Multipart:
 				add(i)
 			}
 		}

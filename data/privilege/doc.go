@@ -10,6 +10,13 @@
 // of what triggers, views, functions and defaults do inside the database; the
 // proposals say so.
 //
+// With [RLS], the database itself settles whose a row is, by what a [Signer]
+// says of each statement. That stops whoever sends any SQL he likes as the
+// application's role, behind the gate; not who reaches the database past it, nor
+// what tells of a row without showing it (a key that is taken).
+// docs/decisions/row-level-security.md says what binds a signature to a
+// transaction.
+//
 // # Intended use
 //
 // The gateway keeps one Facts for each account behind a lock, and stores it as

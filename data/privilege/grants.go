@@ -26,6 +26,8 @@ type Options struct {
 	// temporary tables, connecting. Other roles may live by it, so without it
 	// those lines are comments.
 	RevokePublic bool
+	// RLS adds row-level security, where it is set.
+	RLS *RLS
 }
 
 // Grants proposes a role that may do what the account was seen to do, as SQL
@@ -48,6 +50,11 @@ func Grants(f *Facts, o Options) (string, error) {
 	if o.Schema == "" {
 		o.Schema = "public"
 	}
+	if o.RLS != nil {
+		if err := o.RLS.check(&o); err != nil {
+			return "", err
+		}
+	}
 	w := writer{facts: f, o: o, role: quoteIdent(o.Role)}
 	w.head()
 	w.makeRole()
@@ -55,6 +62,9 @@ func Grants(f *Facts, o Options) (string, error) {
 	w.tables()
 	w.sequences()
 	w.functions()
+	if o.RLS != nil {
+		w.rowSecurity()
+	}
 	w.line("COMMIT;")
 	return w.b.String(), nil
 }
@@ -82,7 +92,9 @@ func (w *writer) head() {
 	}
 	w.say("Not covered: large objects, each of which has privileges of its own.")
 	w.say("Read it, try it on a copy, and run it in the database %s as its owner or a superuser: psql -v ON_ERROR_STOP=1 -f FILE.", quoteIdent(w.o.Database))
-	w.line("BEGIN;\n")
+	w.line("BEGIN;")
+	w.say("No function or operator that somebody made in another schema is taken for one of the server's.")
+	w.line("SET LOCAL search_path = pg_catalog, pg_temp;\n")
 }
 
 // schemas are those that something is granted in.
@@ -204,7 +216,7 @@ func (w *writer) tables() {
 			{t.Select + t.Looked, "SELECT"}, {t.Insert, w.columns("INSERT", t.Inserted, !t.AllInserted)},
 			{t.Update + t.LockTable, w.columns("UPDATE", t.Updated, t.LockTable == 0 && len(t.Updated) < maxColumns)}, {t.Delete, "DELETE"}, {t.Truncate, "TRUNCATE"},
 		} {
-			if p.seen > 0 {
+			if p.seen > 0 && (p.privilege != "TRUNCATE" || !w.protected(table)) {
 				all = append(all, p.privilege)
 			}
 		}

@@ -109,12 +109,20 @@ func TestGrants_EveryProposal_IsOneStatementAfterAnother(t *testing.T) {
 			}
 			for _, st := range outline.Of(taint.Lexer{Dialect: taint.PostgreSQL}, sql).Statements {
 				first, _, _ := strings.Cut(st.Object, " ")
+				if pinned(st) {
+					continue
+				}
 				if st.Unsure != "" || st.Verb != outline.Define && st.Verb != outline.Do && st.Verb != outline.Transaction || first == "drop" {
 					t.Errorf("with %q there is a statement %+v in\n%s", name, st, sql)
 				}
 			}
 		}
 	}
+}
+
+// pinned reports whether a statement is the one that has names mean the server's own.
+func pinned(st outline.Statement) bool {
+	return st.Verb == outline.Set && len(st.Settings) == 1 && st.Settings[0].Name.Value == "search_path" && st.Settings[0].Value.Value == "pg_catalog,pg_temp"
 }
 
 func TestGrants_BadOptions_AreNamed(t *testing.T) {

@@ -81,8 +81,31 @@ type Ruling struct {
 	// what its transaction did: not what it has committed by then, as of an UPDATE
 	// … RETURNING outside of one.
 	MaxRows int64
+	// Before, at most 64, are run first, in the same transaction: where one fails, the
+	// statement does not run. For a statement that is prepared they count as
+	// Again: those of each run are what the judge says when its values are bound.
+	Before []Own
 	// Tag is the judge's own, given back with the outcome.
 	Tag any
+}
+
+// Denies is in the text of the error by which an [Own] says no. Any other error
+// of one refuses the statement too, but for what the statement itself would have
+// met: a value that is none of its type, a transaction that has failed or may
+// only read, a lock that cannot be had, a request to cancel. That the client is
+// told, without where.
+const Denies = "gatehouse_denies"
+
+// An Own is a statement of the gate's own that is run before a client's. Its
+// answer reaches nobody: an error is all that it can say.
+type Own struct {
+	// SQL is one SELECT, without a semicolon, a comment, and a backslash in an
+	// ordinary string. It is in the client's encoding.
+	SQL string
+	// Params are which of the client's bound values stand for $1, $2 and so on, by
+	// their place from 0. They have the formats and types that the client gave
+	// them. It is empty where the client's statement has none.
+	Params []int
 }
 
 // An Outcome is how a statement ended that was let pass.
@@ -94,6 +117,11 @@ type Outcome struct {
 	Rows int64
 	// Failed is set where the server answered with an error.
 	Failed bool
+	// Denied is set where Failed is, because a statement of Ruling.Before failed:
+	// the client was told that its statement was refused. State is the SQLSTATE
+	// where it failed otherwise than by [Denies].
+	Denied bool
+	State  string
 	// Cut is set where Ruling.MaxRows ended the session.
 	Cut bool
 }
@@ -114,6 +142,18 @@ type Judge interface {
 	Refused(ctx context.Context, a Account, client netip.Addr, d gatehouse.Decision) bool
 }
 
+// Owners says whose rows of a table a statement may change. It is for a Judge: what
+// it says becomes a Ruling.Before by package owners. Its method is called
+// concurrently.
+type Owners interface {
+	// Owners is asked before a statement changes rows of a table, "orders" or
+	// "public.orders", as the statement names it. column is where a row says whose
+	// it is, owners are the names of the exchange's principal that it may have.
+	// asked is false where nobody wants to know. It is asked where attribution is
+	// exact; owners that are empty let nothing pass.
+	Owners(by exchange.Attribution, table string) (column string, owners []string, asked bool)
+}
+
 // A Column says where the values of a result's column are from.
 type Column struct {
 	// Label is its name in the result.
@@ -122,14 +162,19 @@ type Column struct {
 	// "public.orders" and "user_id". Both are empty for an expression, and while
 	// the gate has not learned the table's names yet.
 	Table, Name string
+	// Hidden is set where it cannot be said what of which rows a value is: the
+	// table's name is not known yet, or it is an expression that may have others'
+	// text in it (not a number, a time or a truth).
+	Hidden bool
 }
 
 // Rows is who wants to know what is read. Its methods are called concurrently.
 type Rows interface {
 	// Watching reports whether rows are wanted just now.
 	Watching() bool
-	// Row notes one row that was read: the text of each value, by column. NULL,
-	// and what has no short text, is nil. Both slices are only valid during the
-	// call.
+	// Row notes one row that was read: the text of each value, by column. NULL is
+	// nil, and what has no short text is empty. Without columns it stands for rows
+	// of which nothing is known: those of COPY, and of what was never described.
+	// Both slices are only valid during the call.
 	Row(by exchange.Attribution, columns []Column, values [][]byte)
 }

@@ -82,7 +82,7 @@ func (k *toldNames) of(name string) told {
 	return t
 }
 
-func (f *Finder) fields(r *http.Request, in *input.Inputs) *fields {
+func (f *Finder) fields(in *input.Inputs) *fields {
 	all := &fields{caseSensitive: f.caseSensitive}
 	if in == nil {
 		return all
@@ -98,6 +98,10 @@ func (f *Finder) fields(r *http.Request, in *input.Inputs) *fields {
 				if strings.HasSuffix(name, cutOff) {
 					name = key
 				}
+			case gatehouse.GraphQL:
+				// A value in the document; those of variables are members. One
+				// document can hold many fields, and so many guesses, under aliases.
+				name = argument(name)
 			case gatehouse.Key:
 				key = i.Value
 				continue
@@ -108,8 +112,14 @@ func (f *Finder) fields(r *http.Request, in *input.Inputs) *fields {
 			all.add(i, t.role, t.rank)
 		}
 	}
-	all.graphQL(r, in)
 	return all
+}
+
+// argument is what a value is called that stands at an argument, such as
+// "Mutation.login(input.email)".
+func argument(place string) string {
+	name := strings.TrimSuffix(strings.TrimSuffix(place, ")"), "[]")
+	return name[strings.LastIndexAny(name, ".(@]")+1:]
 }
 
 func (all *fields) add(i input.Input, as role, rank int) {
@@ -212,7 +222,8 @@ func asset(r *http.Request) bool {
 var assets = set(`css js mjs map png jpg jpeg gif svg webp avif ico woff woff2 ttf txt json xml pdf mp4 webm`)
 
 func (all *fields) inQuery() bool {
-	return len(all.accounts) > 0 && all.passwords[0].Place.Kind == gatehouse.Query
+	at := all.passwords[0].Place
+	return len(all.accounts) > 0 && (at.Kind == gatehouse.Query || at.Kind == gatehouse.GraphQL)
 }
 
 func (all *fields) withPassword(said []string) Attempt {
@@ -340,7 +351,7 @@ func (all *fields) attempt(k Kind, secrets []input.Input, why string) Attempt {
 		if a.SecretAt == (gatehouse.Place{}) {
 			a.SecretAt = i.Place
 		}
-		if was, twice := first[i.Place.Name]; twice && !reading(was, i.Value) && i.Place.Kind == gatehouse.JSON {
+		if was, twice := first[i.Place.Name]; twice && !reading(was, i.Value) && structured(i.Place.Kind) {
 			a.Ambiguous = true // a batch, or a member given twice
 		} else if !twice {
 			first[i.Place.Name] = i.Value
@@ -355,11 +366,15 @@ func (all *fields) attempt(k Kind, secrets []input.Input, why string) Attempt {
 		}
 		a.Secrets = append(a.Secrets, s)
 	}
-	a.Readings = len(a.Secrets) > 1 && a.SecretAt.Kind != gatehouse.JSON && !slices.ContainsFunc(secrets, func(i input.Input) bool {
+	a.Readings = len(a.Secrets) > 1 && !structured(a.SecretAt.Kind) && !slices.ContainsFunc(secrets, func(i input.Input) bool {
 		return i.Place != a.SecretAt || !spaced(secrets[0].Value, i.Value)
 	})
 	return a
 }
+
+// structured reports whether a place of this kind that stands twice was given
+// twice, and is not read in two ways.
+func structured(k gatehouse.PlaceKind) bool { return k == gatehouse.JSON || k == gatehouse.GraphQL }
 
 // settleAccount takes the surest name. Other names that are as much an account's
 // make the attempt ambiguous: which one the backend takes is not known.

@@ -88,7 +88,7 @@ func (f *Finder) Find(r *http.Request, in *input.Inputs) Attempt {
 	if a := f.basic(r); a.Kind != None {
 		return a
 	}
-	fields := f.fields(r, in)
+	fields := f.fields(in)
 	a := fields.judge(r, said)
 	if a.Kind == None {
 		return a
@@ -114,7 +114,7 @@ func (f *Finder) declared(d *declared, r *http.Request, in *input.Inputs) Attemp
 	if d.Kind == None {
 		return Attempt{}
 	}
-	all := f.fields(r, in)
+	all := f.fields(in)
 	if d.Account != "" {
 		all.accounts = nil
 		all.pick(in, d.Account, func(i input.Input) { all.account(i, 9) })

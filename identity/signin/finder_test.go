@@ -44,6 +44,8 @@ func TestFind_WhatApplicationsSend(t *testing.T) {
 		{"refresh grant", "POST", "/oauth/token", formType, "grant_type=refresh_token&refresh_token=abcdefghijklmnop", signin.None, "", ""},
 		{"JSON in variables", "POST", "/graphql", jsonType, `{"query":"mutation L($e:String!){login}","variables":{"email":"ann@x","password":"x"}}`, signin.SignIn, "ann@x", "x"},
 		{"GraphQL with its values", "POST", "/graphql", jsonType, `{"query":"mutation { login(email: \"ann@x\", password: \"x\\\"y\") { token } }"}`, signin.SignIn, "ann@x", `x"y`},
+		{"GraphQL in the query", "GET", "/graphql?query=mutation%7Blogin(email:%22ann@x%22,password:%22x%22)%7Btoken%7D%7D", "", "", signin.SignIn, "ann@x", "x"},
+		{"GraphQL with an object", "POST", "/graphql", jsonType, `{"query":"mutation { login(in: {email: \"ann@x\", password: \"x\"}) { token } }"}`, signin.SignIn, "ann@x", "x"},
 		{"GraphQL that reads", "POST", "/graphql", jsonType, `{"query":"query { user(email: \"ann@x\") { id } }"}`, signin.None, "", ""},
 		{"an action of one script", "POST", "/ajax.php?action=login", formType, "username=ann&password=x", signin.SignIn, "ann", "x"},
 		{"a password alone", "POST", "/admin/login", formType, "password=x", signin.SignIn, "", "x"},

@@ -110,3 +110,10 @@ func DeviceOf(r *http.Request) string {
 	}
 	return c.Value
 }
+
+// Knows reports whether the device that brings this value of its cookie signed in
+// to the account before.
+func (t *Throttle) Knows(cookie, account string) bool {
+	d, ok := t.readDevice(cookie, t.o.Now())
+	return ok && d.knows(t.tagOf(skeleton(account)))
+}

@@ -12,9 +12,9 @@
 //
 // It stops guessing at one account from many addresses, stuffing (lists of many
 // accounts), spraying (one password at many accounts), many guesses in one
-// request, and tells where answers let strangers find out who has an account. It
-// trusts identity/signin's outcomes: what that can't tell counts as a failure. It
-// does not stop one guess each at many accounts, slowly, from many addresses,
+// request, and tells where answers let strangers find out who has an account; an
+// [Alike] has them leave at one time. It trusts identity/signin's outcomes: what
+// that can't tell counts as a failure. It does not stop one guess each at many accounts, slowly, from many addresses,
 // with passwords that are all different: that looks like people.
 //
 // Memory is fixed. Of accounts, addresses and secrets keyed hashes are held in

@@ -83,8 +83,15 @@ func (d *demo) attack(ctx context.Context, g *globals, without []string) error {
 	return nil
 }
 
+// customersOfAWeek are as many as the gate's proposals take.
+const customersOfAWeek = 24
+
 // tryAll tries every case on both shops.
 func (d *demo) tryAll(ctx context.Context) ([]row, error) {
+	// An ordinary week first: what clients of a route ordinarily send is learned.
+	if err := attacks.Customers(ctx, &attacks.Target{Base: d.protected, Client: d.client}, customersOfAWeek); err != nil {
+		return nil, err
+	}
 	var rows []row
 	for _, c := range attacks.All(d.database.engine) {
 		bare, err := d.try(ctx, c, d.bare, d.bareClient)

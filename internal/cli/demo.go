@@ -24,6 +24,7 @@ type demoCommand struct {
 	Attack   bool     `help:"Run every attack and every ordinary use against both, and print what came of it."`
 	Without  []string `placeholder:"RUNG" help:"Switch a rung off, to see what the others stop."`
 	Database string   `enum:",sqlite,postgres" default:"" placeholder:"NAME" help:"Where the shops keep their data: sqlite, or postgres, in a server of the demo's own. Default: postgres where its programs are found."`
+	Learn    bool     `kong:"-"` // leaves out what the gate proposes itself, to have it propose that
 	Listen   string   `default:"127.0.0.1:8443" placeholder:"ADDRESS" help:"Where the protected shop is; any free port where it is taken. Default: 127.0.0.1:8443."`
 }
 
@@ -108,6 +109,9 @@ func (c demoCommand) config(upstream *url.URL, db *demoDatabase, tokens demoToke
 	cfg.Modes = map[string]config.ModeSetting{"application/markup/stored": {Mode: gatehouse.Enforce}}
 	cfg.Data.SQL = db.sqlGate()
 	c.identify(cfg, tokens)
+	if err := c.own(cfg); err != nil {
+		return nil, err
+	}
 	for _, rung := range c.Without {
 		if _, _, err := splitRung(rung); err != nil {
 			return nil, err

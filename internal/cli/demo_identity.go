@@ -46,10 +46,14 @@ func (c demoCommand) identify(cfg *config.Config, tokens demoTokens) {
 			cfg.Identity.BackendSession.Accounts = append(cfg.Identity.BackendSession.Accounts, config.SessionAccount{Name: a.Email, Roles: []string{admin}})
 		}
 	}
+	// Who makes an account is signed in with it.
+	cfg.Identity.SignIn.Routes = []config.SignInRoute{{Path: "/signup", Method: "POST", Kind: "sign_up", SignsIn: true, Reason: "the shop refuses an address that has an account"}}
 	cfg.Identity.JWT = []config.JWT{{
 		Issuer: shop.TokenIssuer, Audience: []string{shop.TokenAudience}, File: tokens.file,
 		Algorithms: []string{"RS256"}, Types: []string{"at+jwt"}, MaxAge: config.Duration(15 * time.Minute),
 	}}
+	// The shop says whether there is an account by a name: what fails is told alike.
+	cfg.Identity.SignIn.Alike = true
 	// An office of thirty people signs in within a minute of the morning.
 	cfg.Application.RateLimit.SignIn = limit.Rate{Count: 10, Per: time.Minute, Burst: 35}
 	if c.Attack {

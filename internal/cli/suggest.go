@@ -12,18 +12,22 @@ type suggestCommand struct {
 	What    string `arg:"" enum:"csp,ownership,policy,grants" help:"What to propose: csp, a content security policy from what browsers reported; ownership, whose the things of the routes are, from ordinary traffic; policy, what the accounts of SQL gates may do, for data.sql; grants, the same as SQL for the database itself."`
 	Account string `arg:"" optional:"" help:"Of policy and grants: the account as layers names it, such as shop/app. All without it."`
 
-	Role         string `placeholder:"NAME" help:"Of grants: the role that gets them. The account's own at the database without it."`
-	Columns      bool   `help:"Of grants: only the columns that were seen written."`
-	RevokePublic bool   `help:"Of grants: take from PUBLIC what every role has, which other roles may live by."`
-	Unlearned    bool   `help:"Of policy and grants: count also what too few clients have done to be learned."`
+	Role            string   `placeholder:"NAME" help:"Of grants: the role that gets them. The account's own at the database without it."`
+	Columns         bool     `help:"Of grants: only the columns that were seen written."`
+	RevokePublic    bool     `help:"Of grants: take from PUBLIC what every role has, which other roles may live by."`
+	RLS             bool     `name:"rls" help:"Of grants: add row-level security, by which the database shows each principal the rows of its own alone."`
+	Owner           []string `placeholder:"TABLE.COLUMN" help:"Of --rls, for each table: the column that says whose a row is. =NAME behind it: which of the principal's names it holds, such as orders.user_id=users.id; its ID without. >TABLE.COLUMN: of which row it is a part, such as order_lines.order_id>orders.id. Those of application.ownership without it."`
+	RLSUnattributed string   `name:"rls-unattributed" enum:"nothing,read,all" default:"nothing" help:"Of --rls: what statements see of which it is not known exactly whose they are: nothing, or all rows to read, or all to change."`
+	RLSAdmin        []string `name:"rls-admin" placeholder:"ROLE" help:"Of --rls: a role of principals that sees and changes all rows."`
+	RLSExempt       []string `name:"rls-exempt" placeholder:"ROLE" help:"Of --rls: a role of the database that sees and changes all rows, such as the one that migrates."`
+
+	Unlearned bool `help:"Of policy and grants: count also what too few clients have done to be learned."`
 }
 
 func (c suggestCommand) Run(ctx context.Context, g *globals) error {
-	if (c.What == "csp" || c.What == "ownership") && (c.Account != "" || c.Role != "" || c.Columns || c.RevokePublic || c.Unlearned) {
-		return usage("%s is about no account: gatehouse suggest %s", c.What, c.What)
-	}
-	if c.What == "policy" && (c.Role != "" || c.Columns || c.RevokePublic) {
-		return usage("--role, --columns and --revoke-public are of gatehouse suggest grants")
+	q, err := c.query()
+	if err != nil {
+		return err
 	}
 	a, err := g.admin(ctx, true)
 	if err != nil {
@@ -36,9 +40,7 @@ func (c suggestCommand) Run(ctx context.Context, g *globals) error {
 	case "ownership":
 		return c.ownership(ctx, g, a)
 	}
-	all, err := a.SuggestSQL(ctx, gateway.SQLQuery{
-		Grants: c.What == "grants", Account: c.Account, Role: c.Role, Columns: c.Columns, RevokePublic: c.RevokePublic, Unlearned: c.Unlearned,
-	})
+	all, err := a.SuggestSQL(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -46,6 +48,31 @@ func (c suggestCommand) Run(ctx context.Context, g *globals) error {
 		return g.printJSON(all)
 	}
 	return c.print(g, all)
+}
+
+// query is what is asked for, where the flags go together.
+func (c suggestCommand) query() (q gateway.SQLQuery, err error) {
+	ofRLS := len(c.Owner)+len(c.RLSAdmin)+len(c.RLSExempt) > 0 || c.RLSUnattributed != "nothing"
+	switch {
+	case (c.What == "csp" || c.What == "ownership") && (c.Account != "" || c.Role != "" || c.Columns || c.RevokePublic || c.Unlearned || c.RLS || ofRLS):
+		return q, usage("%s is about no account: gatehouse suggest %s", c.What, c.What)
+	case c.What == "policy" && (c.Role != "" || c.Columns || c.RevokePublic):
+		return q, usage("--role, --columns and --revoke-public are of gatehouse suggest grants")
+	case c.What == "policy" && (c.RLS || ofRLS):
+		return q, usage("--rls and what belongs to it are of gatehouse suggest grants")
+	case ofRLS && !c.RLS:
+		return q, usage("--owner, --rls-unattributed, --rls-admin and --rls-exempt are of --rls")
+	}
+	q = gateway.SQLQuery{
+		Grants: c.What == "grants", Account: c.Account, Role: c.Role, Columns: c.Columns, RevokePublic: c.RevokePublic, Unlearned: c.Unlearned,
+	}
+	if c.RLS {
+		q.RLS = &gateway.RLSQuery{Owners: c.Owner, Unattributed: c.RLSUnattributed, Admins: c.RLSAdmin, Exempt: c.RLSExempt}
+		if err := q.RLS.Check(); err != nil {
+			return q, usage("%w", err)
+		}
+	}
+	return q, nil
 }
 
 // print prints what accounts need; the lines about it are comments in either

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -75,6 +76,9 @@ func (r *reader) checkSQLTLS(c *Config, g *SQLGate, key string) {
 // so that it need not be a key.
 const minSQLPassword = 8
 
+// signingKey is how a key of rls looks.
+var signingKey = regexp.MustCompile("^[0-9a-fA-F]{64}$")
+
 func (r *reader) checkClients(g *SQLGate, key string) {
 	if len(g.Clients) == 0 && r.given(key+".clients") {
 		r.fail(key+".clients", "names nobody", "add {user: app, password: …}")
@@ -95,6 +99,9 @@ func (r *reader) checkClients(g *SQLGate, key string) {
 		}
 		if c.Background == "" {
 			c.Background = "any"
+		}
+		if k := strings.TrimSpace(c.RLS.Key.Reveal()); k != "" && !signingKey.MatchString(k) {
+			r.fail(at+".rls.key", "is not 64 hexadecimal digits", `have the database tell it: psql -Atc "SELECT encode(secret, 'hex') FROM gatehouse.key"`)
 		}
 		r.checkRole(g, c, key, at)
 		r.checkRights(c, at)

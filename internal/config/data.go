@@ -58,6 +58,7 @@ type SQLClient struct {
 	Allow     []SQLGrant       `yaml:"allow" doc:"What it may do with which tables; whatever the database lets it where not given. gatehouse suggest policy prints what was seen." example:"[{verbs: [select], tables: [orders]}]"`
 	Temporary []string         `yaml:"temporary" doc:"Temporary tables that it may drop, alter and index." example:"[basket]"`
 	Rows      SQLRows          `yaml:"rows" doc:"How many rows one statement may have."`
+	RLS       SQLRowSecurity   `yaml:"rls" restart:"true" doc:"Tells the database, signed, whose each statement is: for the row-level security that gatehouse suggest grants --rls proposes."`
 
 	UpstreamUser     string      `yaml:"upstream_user" restart:"true" doc:"The role by which the gate signs in for this client, such as the owner for migrations." example:"shop_owner"`
 	UpstreamPassword secret.Text `yaml:"upstream_password" restart:"true" doc:"Its password." example:"\"${file:/run/secrets/shop_owner}\""`
@@ -67,6 +68,11 @@ type SQLClient struct {
 type SQLGrant struct {
 	Verbs  []string `yaml:"verbs" need:"true" doc:"Of select, insert, update, delete and truncate; all is all of them." example:"[select, insert]"`
 	Tables []string `yaml:"tables" need:"true" doc:"Tables as the database names them, with a schema or without: orders, app.orders, app.*, or * for all." example:"[orders]"`
+}
+
+// SQLRowSecurity is in force where Key is given.
+type SQLRowSecurity struct {
+	Key secret.Text `yaml:"key" need:"true" doc:"The key that the database verifies by, in gatehouse.key: 64 hexadecimal digits." example:"\"${file:/run/secrets/shop_rls}\""`
 }
 
 // SQLRows bounds the rows of one statement.

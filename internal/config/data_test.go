@@ -76,6 +76,8 @@ func TestParse_SQLGateWithMistakes_NamesEachWithPlaceAndWhatToDo(t *testing.T) {
 		{"user twice", strings.Replace(oneGate("", ""), "clients: [", "clients: [{user: app, password: '${env:TOKEN}'}, ", 1), "data.sql[0].clients[1].user: is the user of data.sql[0].clients[0] too; give it another, or keep one"},
 		{"no role", strings.Replace(oneGate("", ""), ", upstream_user: shop_app", "", 1), "data.sql[0].clients[0]: has no role at the database; add upstream_user here or beside upstream"},
 		{"role's password alone", oneGate("", ", upstream_password: '${env:TOKEN}'"), "data.sql[0].clients[0].upstream_password: is there without upstream_user; add the role that it is of"},
+		{"no signing key", oneGate("", ", rls: {key: '${env:TOKEN}'}"), `data.sql[0].clients[0].rls.key: is not 64 hexadecimal digits; have the database tell it: psql -Atc "SELECT encode(secret, 'hex') FROM gatehouse.key"`},
+		{"signing key missing", oneGate("", ", rls: {}"), "data.sql[0].clients[0].rls.key: is missing; add key: \"${file:/run/secrets/shop_rls}\""},
 		{"nobody", "data: {sql: [{name: a, engine: postgres, listen: '127.0.0.1:6432', upstream: 'postgres://127.0.0.1/d', clients: []}]}", "data.sql[0].clients: names nobody; add {user: app, password: …}"},
 		{"from elsewhere, behind a proxy", "network: {plaintext: {reason: x}}\n" + strings.Replace(oneGate("", ""), "127.0.0.1:6432", ":6432", 1), `data.sql[0].listen: ":6432" is reachable from other machines, and there is no certificate; add tls: {certificate: …, key: …}, listen on 127.0.0.1, or give plaintext a reason`},
 		{"from elsewhere, with the site's certificate", strings.Replace(oneGate("", ""), "127.0.0.1:6432", ":6432", 1), ""},

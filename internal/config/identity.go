@@ -74,6 +74,7 @@ type SessionAccount struct {
 type SignIn struct {
 	Routes        []SignInRoute `yaml:"routes" doc:"Routes that are not found by themselves, or are no attempt although they look like one." example:"[{path: /session, kind: sign_in, account: user, secret: pin}]"`
 	CaseSensitive bool          `yaml:"case_sensitive" default:"false" doc:"Whether the backend tells Ann from ann."`
+	Alike         bool          `yaml:"alike" default:"false" doc:"Answers every failed sign-in, and every request for a recovery, by one page of the gate's (JSON for programs), so that neither words nor time tell which accounts there are."`
 	MaxFailures   int           `yaml:"max_failures" restart:"true" default:"100" doc:"Failures in a row after which strangers are not let try an account any more; devices that signed in to it before have a count of their own."`
 }
 

@@ -22,10 +22,14 @@ import (
 type signIns struct {
 	model    *signin.Model
 	throttle *throttle.Throttle
+	alike    *throttle.Alike
 }
 
 func (g *Gate) openSignIns(c *config.Config) (err error) {
 	if g.signIns.model, err = signin.NewModel(signin.ModelOptions{Now: g.now}); err != nil {
+		return err
+	}
+	if g.signIns.alike, err = throttle.NewAlike(throttle.AlikeOptions{Now: g.now}); err != nil {
 		return err
 	}
 	g.signIns.throttle, err = throttle.New(throttle.Options{Store: g.store, Now: g.now, MaxFailures: c.Identity.SignIn.MaxFailures})
@@ -209,13 +213,14 @@ func (t *transit) followed(res *http.Response) {
 func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.Answer) error {
 	verdict := t.gate.signIns.model.Judge(t.r, a.Attempt, answer)
 	factor := a.Kind == signin.SecondFactor
+	device := false
 	if a.try != nil {
 		settled := t.gate.signIns.throttle.Told(ctx, a.try, throttle.Result{
 			Outcome: verdict.Outcome, Binds: verdict.Binds || factor && a.Account != "", Shape: verdict.Shape, Took: t.gate.now().Sub(a.sent),
 		})
 		t.recordFindings(settled.Findings)
 		if settled.Device != nil && t.client.Proto == "https" {
-			t.setCookie = settled.Device
+			t.setCookie, device = settled.Device, true
 		}
 	}
 	if a.Kind == signin.SignIn && a.opened(verdict.Outcome) {
@@ -246,10 +251,11 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 	}
 	bound, err := t.asm.who.sessions.Bind(ctx, backend.SignIn{
 		Request: t.r, Answer: answer, Account: a.Account, Halfway: verdict.Outcome == signin.Halfway, SecondFactor: factor, Records: t.x.Records(),
+		Household: gatehouse.Household(t.client.Addr), Device: device,
 	})
 	if d := bound.Decision; d.Rule != "" && d.Verdict != gatehouse.Pass {
 		d.Rung, d.Route = source.Rung, a.Route
-		t.gate.record(ctx, events.SessionFixed(t.about(), d))
+		t.gate.record(ctx, events.SessionFixed(t.about(), d, ""))
 	}
 	return err
 }

@@ -44,7 +44,7 @@ func (t *transit) watchBody(timeouts network.Timeouts) {
 }
 
 // readBodies are the beginnings of media types of bodies whose inputs are read.
-var readBodies = []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}
+var readBodies = []string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data", "application/graphql"}
 
 // bringsMore reports whether the request brings, or will bring, more than its
 // inputs: a body that was not read whole, an upgrade.
@@ -62,7 +62,10 @@ func (t *transit) bringsMore() bool {
 	types := t.r.Header.Values("Content-Type")
 	media := ""
 	if len(types) == 1 {
-		media = strings.ToLower(types[0])
+		media, _, _ = strings.Cut(strings.ToLower(types[0]), ";")
+	}
+	if strings.HasSuffix(strings.TrimSpace(media), "+json") {
+		return false
 	}
 	return !slices.ContainsFunc(readBodies, func(known string) bool { return strings.HasPrefix(media, known) })
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gatehousehq/gatehouse/application/headers"
 	"github.com/gatehousehq/gatehouse/application/ownership/learn"
 	"github.com/gatehousehq/gatehouse/application/ownership/ledger"
+	"github.com/gatehousehq/gatehouse/application/ownership/profile"
 	"github.com/gatehousehq/gatehouse/data/guard"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/events/sink"
@@ -75,7 +76,9 @@ type Gate struct {
 	signIns   signIns
 	ledger    *ledger.Ledger
 	learner   *learn.Learner
+	fields    *profile.Profile
 	probes    chan struct{} // those under way
+	promises  promises
 	limiters  limiters
 	hits      map[string]*hits
 	started   time.Time
@@ -305,7 +308,7 @@ func (g *Gate) Close() error {
 	if g.sql.judge != nil {
 		errs = append(errs, g.sql.judge.saveSeen(ctx))
 	}
-	errs = append(errs, g.closeWho(), g.limiters.close())
+	errs = append(errs, g.closeWho(), g.limiters.close(), g.saveLearned(ctx))
 	if g.ledger != nil {
 		errs = append(errs, g.ledger.Close())
 	}

@@ -185,6 +185,12 @@ func requestRungs() []requestRung {
 			event: events.AuthzFail,
 		}, exposedRung},
 		{rung{
+			name:  source.Rung,
+			stops: "session fixation: a session that its sign-in did not renew, on another device than the one that signed in",
+			why:   "before it is said who the request is from: that would be the owner",
+			event: events.SessionFixed,
+		}, heldRung},
+		{rung{
 			name:   source.Rung,
 			stops:  "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
 			why:    "says who the request is from; every later rung, the backend and the events go by it",
@@ -232,6 +238,15 @@ func requestRungs() []requestRung {
 			why:   "once it is known who asks, and whether it is to sign in",
 			event: events.RateLimited,
 		}, principalLimitRung},
+		{rung{
+			name:  ownership.Rung,
+			stops: "fields that clients of a route do not send, and that say who somebody is, what they may or what something costs (mass assignment)",
+			why:   "as the inputs are read and it is known who sends them",
+			mode:  gatehouse.Observe,
+			rules: map[string]gatehouse.Mode{ownership.RuleField: gatehouse.Observe},
+			apart: []string{ownership.RuleField},
+			event: events.AuthzFail,
+		}, fieldsRung},
 		{rung{
 			name:  ownership.Rung,
 			stops: "requests for what is another's: changes, before the backend acts, and reads that no answer could tell of",
@@ -313,6 +328,12 @@ func responseRungs() []responseRung {
 			why:   "after everything that may change the answer",
 			event: events.AuthzFail,
 		}, headersRung},
+		{rung{
+			name:  throttle.Rung,
+			stops: "answers that tell which accounts there are, by words or by time, where identity.sign_in.alike is set",
+			why:   "after everything that looks at the backend's answer: another takes its place",
+			event: throttled,
+		}, alikeRung},
 		{rung{
 			name:  "network/headers",
 			stops: "headers and cookies in the gate's name that the gate did not set",

@@ -1,13 +1,17 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/application/ownership/learn"
+	"github.com/gatehousehq/gatehouse/application/ownership/profile"
 	"github.com/gatehousehq/gatehouse/internal/config"
 )
 
@@ -15,8 +19,31 @@ import (
 // rules: nothing that is learned decides.
 
 func (g *Gate) openLearner() (err error) {
-	g.learner, err = learn.New(learn.Options{Store: g.store})
+	if g.learner, err = learn.New(learn.Options{Store: g.store}); err != nil {
+		return err
+	}
+	g.fields, err = profile.New(profile.Options{Store: g.store})
 	return err
+}
+
+// saveLearned writes down what was learned.
+func (g *Gate) saveLearned(ctx context.Context) error {
+	var errs []error
+	if g.learner != nil {
+		errs = append(errs, g.learner.Flush(ctx))
+	}
+	if g.fields != nil {
+		errs = append(errs, g.fields.Flush(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// fieldsRung decides about the fields that a change sends.
+func fieldsRung(*config.Config, *Gate) (requestCheck, error) {
+	return func(t *transit) gatehouse.Decision {
+		q := t.owned()
+		return ownership.Fields(&q, t.client.Addr.String(), t.gate.fields)
+	}, nil
 }
 
 // learns begins to look at an answer that may show whose a thing is.
@@ -43,7 +70,7 @@ func (t *transit) learned(res *http.Response) {
 	o := &t.owns
 	t.gate.learner.Observe(learn.Observation{
 		Method: t.r.Method, Route: t.x.Route, Path: t.r.URL.EscapedPath(), Principal: t.x.Principal, Inputs: t.x.Inputs,
-		Status: res.StatusCode, Header: res.Header, Body: o.shown, Truncated: o.cut,
+		Status: res.StatusCode, Header: res.Header, Body: o.shown, Truncated: o.cut, Owners: ownersOf(t.x),
 	})
 	o.shown = nil
 }
@@ -102,11 +129,34 @@ func suggestOwnership(l *learn.Learner) (s OwnershipSuggestion) {
 			s.Me = append(s.Me, one)
 		default:
 			one.rule = ownershipEntry(&p.Rule)
-			one.Text = config.EntryYAML(one.rule)
-			s.Rules = append(s.Rules, one)
+			s.add(one)
 		}
 	}
+	for i := range s.Rules {
+		s.Rules[i].Text = config.EntryYAML(s.Rules[i].rule)
+	}
 	return s
+}
+
+// add adds a rule, or joins it to one for the same requests: each says how the
+// owner is told.
+func (s *OwnershipSuggestion) add(p OwnershipProposal) {
+	for i := range s.Rules {
+		had := &s.Rules[i]
+		a, b := &had.rule, &p.rule
+		if a.Path != b.Path || a.Items != b.Items || a.Owner.As != b.Owner.As || a.Public.Given() || b.Public.Given() ||
+			!slices.Equal(a.Methods, b.Methods) || !slices.Equal(a.ID, b.ID) {
+			continue
+		}
+		a.Owner.Self = a.Owner.Self || b.Owner.Self
+		a.Owner.Ledger = a.Owner.Ledger || b.Owner.Ledger
+		a.Owner.Field, a.Owner.Column = cmp.Or(a.Owner.Field, b.Owner.Field), cmp.Or(a.Owner.Column, b.Owner.Column)
+		a.Owner.Probe = cmp.Or(a.Owner.Probe, b.Owner.Probe)
+		a.Gives = append(a.Gives, b.Gives...)
+		had.Evidence += "; " + p.Evidence
+		return
+	}
+	s.Rules = append(s.Rules, p)
 }
 
 // Apply writes the proposals into a configuration.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -43,7 +44,11 @@ func (g *Gate) ownershipOf(c *config.Config) (*ownership.Ownership, error) {
 	}
 	o := ownership.Options{Ledger: g.ledger, Limit: int64(c.Application.Ownership.Limit), Now: g.now}
 	for i := range c.Application.Ownership.Rules {
-		o.Rules = append(o.Rules, ownershipRule(&c.Application.Ownership.Rules[i]))
+		rule := ownershipRule(&c.Application.Ownership.Rules[i])
+		if rule.Owner.AtWrite && len(c.Data.SQL) == 0 {
+			return nil, fmt.Errorf("application.ownership.rules[%d].owner.at_write leaves changes to an SQL gate, and there is none: add data.sql, or run with --db", i)
+		}
+		o.Rules = append(o.Rules, rule)
 	}
 	for _, s := range c.Application.Ownership.Shares {
 		o.Shares = append(o.Shares, ownership.Share{Thing: s.Thing, ID: s.ID, Principal: s.Principal, Until: s.Until.Time, Change: s.Change, Reason: s.Reason})
@@ -76,13 +81,16 @@ func ownershipRule(r *config.OwnershipRule) ownership.Rule {
 func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
 		o := &t.owns
-		o.request = ownership.Request{
-			Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
-			Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs, Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
-		}
+		o.request = t.owned()
 		var d gatehouse.Decision
 		if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
 			return d
+		}
+		if o.rules.Wants() && t.asksMe() {
+			o.request = t.owned()
+			if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
+				return d
+			}
 		}
 		if d = o.rules.Before(t.r.Context(), prober{t}); d.Verdict != gatehouse.Pass {
 			o.told = true // where the rung observes, the answer is not judged again
@@ -98,6 +106,15 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 		}
 		return d
 	}, nil
+}
+
+// owned is the request as application/ownership asks about it.
+func (t *transit) owned() ownership.Request {
+	return ownership.Request{
+		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
+		Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs,
+		Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
+	}
 }
 
 // ownedAnswerRung decides about what the answer shows, before anything of it
@@ -134,7 +151,7 @@ func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 
 // judgeOwned has the answer judged, and changed where others' things are cut out.
 func (t *transit) judgeOwned(a *activeRung, res *http.Response, held *wholeAnswer) (passed bool, err error) {
-	held.answer.Rows = t.rows()
+	held.answer.Rows = t.gate.rows(t.x)
 	var body []byte
 	var cut int
 	d := t.guarded(a, func() (d gatehouse.Decision) {
@@ -237,6 +254,3 @@ func (h *wholeAnswer) replace(res *http.Response, body []byte) {
 	}
 	h.answer.Body = body
 }
-
-// rows are those that the answer was made from.
-func (t *transit) rows() ownership.Rows { return nil }

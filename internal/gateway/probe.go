@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse/application/ownership"
+	"github.com/gatehousehq/gatehouse/identity/signin"
+	"github.com/gatehousehq/gatehouse/identity/source"
+	"github.com/gatehousehq/gatehouse/identity/source/backend"
 	"github.com/gatehousehq/gatehouse/input"
 )
 
@@ -30,10 +33,11 @@ var errProbes = errors.New("too many probes are under way")
 // prober asks for a transit.
 type prober struct{ t *transit }
 
-// takenAlong is what a probe takes of the caller's request.
-var takenAlong = []string{
-	"Authorization", "Cookie", "X-Api-Key", "Api-Key", "X-Auth-Token", "X-Access-Token", "X-Session-Token", "X-Token",
-	"Accept", "Accept-Language", "User-Agent", "X-Requested-With", "Gate-Identity", "Gate-User",
+// leftBehind are fields of the caller's request that are about that request alone.
+var leftBehind = []string{
+	"Connection", "Upgrade", "Te", "Trailer", "Transfer-Encoding", "Expect", "Keep-Alive", "Proxy-Connection", "Content-Length", "Content-Type",
+	"Content-Encoding", "Content-Language", "Content-Md5", "Digest", "Range", "If-Range", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since",
+	"X-Http-Method-Override", "X-Http-Method", "X-Method-Override",
 }
 
 // Probe sends a GET of an escaped path, as an exchange of its own.
@@ -60,10 +64,9 @@ func (p prober) Probe(ctx context.Context, path string) (*ownership.Answer, erro
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range takenAlong {
-		if v := t.r.Header.Values(name); len(v) > 0 {
-			r.Header[name] = v
-		}
+	r.Header = t.r.Header.Clone()
+	for _, name := range leftBehind {
+		r.Header.Del(name)
 	}
 	x.Method, x.Host, x.Path = r.Method, t.r.Host, u.EscapedPath()
 	x.Route = t.asm.route(r.Method, x.Path)
@@ -82,6 +85,7 @@ func (p prober) Probe(ctx context.Context, path string) (*ownership.Answer, erro
 	if err := t.asm.who.assertions.Set(r.Header, x.Principal, t.found.Credential); err != nil {
 		return nil, err
 	}
+	g.watchRows(x, t.asm.ownership)
 	whole := false
 	g.backend.Enter(ctx, x, false)
 	defer func() { g.backend.Leave(x, whole) }()
@@ -99,7 +103,7 @@ func (p prober) Probe(ctx context.Context, path string) (*ownership.Answer, erro
 	if _, refused := x.Refusal(); refused {
 		return nil, errors.New("a statement of the probe was refused")
 	}
-	held.answer.Body = append([]byte(nil), held.answer.Body...)
+	held.answer.Rows = g.rows(x)
 	return &held.answer, nil
 }
 
@@ -115,4 +119,36 @@ func (p *proxy) direct(out *http.Request) {
 			out.URL.RawPath = p.upstream.EscapedPath() + out.URL.RawPath
 		}
 	}
+}
+
+// asksMe asks the routes that tell who is signed in, where a session is known and the
+// person's name in the backend's data is not. It reports whether that told anything.
+func (t *transit) asksMe() bool {
+	if t.found.Outcome != source.Known || t.found.Principal.Issuer != backend.Issuer {
+		return false
+	}
+	before := len(t.x.Principal.Aliases)
+	for _, me := range t.asm.config.Identity.BackendSession.Me {
+		if strings.Contains(me.Path, "{") {
+			continue
+		}
+		ctx := context.WithoutCancel(t.r.Context())
+		answer, err := prober{t}.Probe(t.r.Context(), me.Path)
+		if err != nil || answer.Status != http.StatusOK || !answer.Whole {
+			continue
+		}
+		asked, err := http.NewRequestWithContext(ctx, http.MethodGet, me.Path, http.NoBody)
+		if err != nil {
+			continue
+		}
+		asked.Header = t.r.Header
+		if err := t.asm.who.sessions.Follow(ctx, asked, nil, signin.Answer{Status: answer.Status, Body: answer.Body}); err != nil {
+			t.gate.logger.Error("a session could not be written down: a restart may forget it", "error", err)
+		}
+	}
+	t.found = t.asm.who.source.Find(t.r.Context(), t.r)
+	if t.found.Outcome == source.Known {
+		t.x.Principal = t.found.Principal
+	}
+	return len(t.x.Principal.Aliases) > before
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"html/template"
+	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -19,6 +21,31 @@ type problem struct {
 	Request string
 	// RetryAfter, in seconds, is told where it is not zero.
 	RetryAfter int
+	// Cookies are set beside it.
+	Cookies []*http.Cookie
+}
+
+// maxDeletions bounds for how many domains a cookie is deleted.
+const maxDeletions = 4
+
+// deletions delete a cookie at a client, who does not say for which domain it
+// holds: for the host, and for what stands above it. Browsers keep to what a host
+// may delete.
+func deletions(name, host string) (all []*http.Cookie) {
+	del := func(domain string) {
+		all = append(all, &http.Cookie{Name: name, Path: "/", Domain: domain, MaxAge: -1, Secure: true, HttpOnly: true})
+	}
+	del("")
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || strings.HasPrefix(name, "__Host-") {
+		return all
+	}
+	for domain, more := host, true; more && strings.Contains(domain, ".") && len(all) < maxDeletions; _, domain, more = strings.Cut(domain, ".") {
+		del(domain)
+	}
+	return all
 }
 
 // words are what a status is called to a client, and what to do.
@@ -58,6 +85,8 @@ type problemDocument struct {
 	Detail   string `json:"detail,omitempty"`
 	Instance string `json:"instance,omitempty"`
 	Request  string `json:"request_id,omitempty"`
+	// Back is where a page's link leads, a path of this site.
+	Back string `json:"-"`
 }
 
 // writeProblem answers with p, as a small page where the client prefers HTML.
@@ -77,6 +106,11 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 		own.ownHeaders(h)
 	}
 	h.Add("Vary", "Accept")
+	for _, c := range p.Cookies {
+		if line := c.String(); line != "" { // a name that is none can't be deleted
+			h.Add("Set-Cookie", line)
+		}
+	}
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
 	}

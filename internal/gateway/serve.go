@@ -269,6 +269,9 @@ func (g *Gate) keepHouse(ctx context.Context) {
 		if err := g.current.Load().who.sessions.Flush(ctx); err != nil && ctx.Err() == nil {
 			g.logger.Warn("sessions are not written down yet", "error", err)
 		}
+		if err := g.saveLearned(ctx); err != nil && ctx.Err() == nil {
+			g.logger.Error("saving what was learned of routes", "error", err)
+		}
 		if err := g.templates.save(ctx, g.store); err != nil && ctx.Err() == nil {
 			g.logger.Error("saving templates", "error", err)
 		}

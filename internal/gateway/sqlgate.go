@@ -7,7 +7,9 @@ import (
 	"sync/atomic"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/data/policy"
+	"github.com/gatehousehq/gatehouse/data/privilege"
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/exchange"
@@ -24,6 +26,8 @@ type sqlAccount struct {
 	// by counts its statements by how well it was known whose they are.
 	by   [exchange.Exact + 1]atomic.Uint64
 	seen seen
+	// signer tells the database whose its statements are; nil: nobody does.
+	signer *privilege.Signer
 }
 
 // sqlJudge implements sqlgate.Judge and sqlgate.Rows.
@@ -64,9 +68,16 @@ func (j *sqlJudge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Stat
 		st: taint.Statement{Account: known.name, Lexer: lexerOf(st), SQL: st.SQL, Params: st.Values},
 	}
 	r := sqlgate.Ruling{By: c.by}
+	if known.signer != nil && privilege.Reserved(st.SQL) {
+		j.Refused(ctx, a, st.Client, gatehouse.Denied(privilege.RuleReserved, gatehouse.Place{}, "it begins as what the gate tells the database of whose a statement is"))
+		return r
+	}
 	switch rules, ok := c.settled(&r); {
-	case ok:
+	case ok && c.asksOwners(j, &st, &r):
 		r.Verdict, r.Tag = gatehouse.Pass, rules
+		if known.signer != nil {
+			c.sign(known.signer, &r, rules)
+		}
 		if rules != nil {
 			known.seen.note(rules, c.judgement.Known() || c.asm.statement.guard.mode == gatehouse.Off, j.gate.now)
 		}
@@ -144,11 +155,15 @@ func (c *statementCase) denied(a events.About, d gatehouse.Decision, o gatehouse
 
 // Ended is told how a statement ended that was let pass: its rows are counted.
 func (j *sqlJudge) Ended(ctx context.Context, a sqlgate.Account, r sqlgate.Ruling, o sqlgate.Outcome) {
+	c := statementCase{gate: j.gate, ctx: ctx, asm: j.gate.current.Load(), by: r.By}
+	if o.Denied {
+		c.notOwned(ownership.RuleOther, "a statement would have changed rows that are another's")
+		return
+	}
 	rules, _ := r.Tag.(*policy.Judgement)
 	if rules == nil {
 		return
 	}
-	c := statementCase{gate: j.gate, ctx: ctx, asm: j.gate.current.Load(), by: r.By}
 	step := &c.asm.statement
 	d := step.rules.Ended(rules, o)
 	if d.Verdict == gatehouse.Pass || step.policy.mode == gatehouse.Off {
@@ -167,14 +182,16 @@ func (j *sqlJudge) Ended(ctx context.Context, a sqlgate.Account, r sqlgate.Rulin
 
 // standing are the refusals of an SQL gate that no mode and no entry lifts: they
 // say who somebody is, and where.
-var standing = []string{sqlgate.RulePassword, sqlgate.RuleTLS, sqlgate.RuleDatabase, sqlgate.RuleReplication}
+var standing = []string{sqlgate.RulePassword, sqlgate.RuleTLS, sqlgate.RuleDatabase, sqlgate.RuleReplication, privilege.RuleReserved}
 
 // Refused records what an SQL gate itself refuses, and reports whether that
 // stands.
 func (j *sqlJudge) Refused(ctx context.Context, a sqlgate.Account, client netip.Addr, d gatehouse.Decision) bool {
 	asm := j.gate.current.Load()
 	step := asm.statement.account
-	if slices.Contains(standing, d.Rule) {
+	// What passes unread may begin as what the gate tells the database.
+	unread := d.Rule == sqlgate.RuleTooLong && j.account(a).signer != nil
+	if unread || slices.Contains(standing, d.Rule) {
 		step.fixed = true
 	} else if step.mode == gatehouse.Off {
 		return false
@@ -202,11 +219,39 @@ func (j *sqlJudge) Row(by exchange.Attribution, columns []sqlgate.Column, values
 	if x := by.Proven(); x != nil && x.Watched() {
 		x.NoteRecord(columnNames(columns), values)
 	}
+	j.noteOwned(by, columns, values)
 	for i, v := range values {
 		if len(v) < exchange.MinRow || i >= len(columns) {
 			continue
 		}
 		j.gate.backend.NoteRow(by, columnName(&columns[i]), v)
+	}
+}
+
+// noteOwned notes whose a row is. What is not exactly an exchange's may be
+// anybody's who is there.
+func (j *sqlJudge) noteOwned(by exchange.Attribution, columns []sqlgate.Column, values [][]byte) {
+	x := by.Exchange
+	if by.How != exchange.Exact || x == nil {
+		for i := range columns {
+			j.gate.backend.NoteStray(columns[i].Table, columns[i].Hidden)
+		}
+		if len(columns) == 0 {
+			j.gate.backend.NoteStray("", true)
+		}
+		return
+	}
+	if !x.WatchesOwners() {
+		return
+	}
+	if len(columns) == 0 || slices.ContainsFunc(columns, func(c sqlgate.Column) bool { return c.Hidden }) {
+		x.NoteUnseen()
+		return
+	}
+	row := x.NoteOwned()
+	defer row.Done()
+	for i, v := range values[:min(len(values), len(columns))] {
+		row.Value(columns[i].Table, columns[i].Name, v)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/data/privilege"
 	"github.com/gatehousehq/gatehouse/data/sqlgate"
 	"github.com/gatehousehq/gatehouse/data/sqlgate/pgwire"
 	"github.com/gatehousehq/gatehouse/events"
@@ -89,6 +90,11 @@ func (g *Gate) newSQLServer(of config.SQLGate) (*sqlServer, error) {
 		known := &sqlAccount{name: a.Name()}
 		if err := g.openSeen(known, of, client); err != nil {
 			return nil, err
+		}
+		if client.RLS.Key.Reveal() != "" {
+			if known.signer, err = privilege.NewSigner(privilege.SignerOptions{Key: client.RLS.Key, Now: g.now}); err != nil {
+				return nil, fmt.Errorf("the client %s: %w", client.User, err)
+			}
 		}
 		g.sql.judge.accounts[a] = known
 	}

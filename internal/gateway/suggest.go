@@ -150,6 +150,43 @@ type SQLQuery struct {
 	RevokePublic bool `json:"revoke_public,omitempty"`
 	// Unlearned counts what too few clients have done to be learned as well.
 	Unlearned bool `json:"unlearned,omitempty"`
+	// RLS asks for row-level security too.
+	RLS *RLSQuery `json:"rls,omitempty"`
+}
+
+// An RLSQuery is privilege.RLS as a person writes it.
+type RLSQuery struct {
+	// Owners are as privilege.ParseOwner reads them.
+	Owners []string `json:"owners"`
+	// Unattributed is nothing, read or all.
+	Unattributed string   `json:"unattributed,omitempty"`
+	Admins       []string `json:"admins,omitempty"`
+	Exempt       []string `json:"exempt,omitempty"`
+}
+
+// Check says what of it can't be read.
+func (q *RLSQuery) Check() error {
+	_, err := q.options()
+	return err
+}
+
+func (q *RLSQuery) options() (*privilege.RLS, error) {
+	if q == nil {
+		return nil, nil
+	}
+	r := &privilege.RLS{Admins: q.Admins, Exempt: q.Exempt}
+	for _, text := range q.Owners {
+		o, err := privilege.ParseOwner(text)
+		if err != nil {
+			return nil, err
+		}
+		r.Owners = append(r.Owners, o)
+	}
+	var known bool
+	if r.Unattributed, known = map[string]privilege.Access{"": privilege.Nothing, "nothing": privilege.Nothing, "read": privilege.ReadAll, "all": privilege.WriteAll}[q.Unattributed]; !known {
+		return nil, fmt.Errorf("%q is none of nothing, read and all", q.Unattributed)
+	}
+	return r, nil
 }
 
 // An SQLSuggestion is what one account needs.
@@ -168,8 +205,33 @@ func (l local) SuggestSQL(ctx context.Context, q SQLQuery) ([]SQLSuggestion, err
 	if err := l.sql.judge.saveSeen(ctx); err != nil {
 		return nil, err
 	}
+	if q.RLS != nil && len(q.RLS.Owners) == 0 {
+		with := *q.RLS
+		with.Owners = ownersOfRules(l.current.Load().config)
+		q.RLS = &with
+	}
 	return suggestSQL(ctx, l.store, q)
 }
+
+// ownersOfRules are the owner's columns that rules of application.ownership name,
+// as RLSQuery has them.
+func ownersOfRules(c *config.Config) (all []string) {
+	for _, r := range c.Application.Ownership.Rules {
+		own := r.Owner.Column
+		if own == "" {
+			continue
+		}
+		if r.Owner.As != "" && r.Owner.As != "id" {
+			own += "=" + r.Owner.As
+		}
+		if !slices.Contains(all, own) {
+			all = append(all, own)
+		}
+	}
+	return all
+}
+
+var errNoOwners = errors.New("row-level security needs the columns that say whose a row is: --owner orders.user_id=users.id, or owner.column in rules of application.ownership")
 
 // SuggestSQL proposes from what a gate that is not running has kept.
 func (s state) SuggestSQL(ctx context.Context, q SQLQuery) ([]SQLSuggestion, error) {
@@ -181,6 +243,9 @@ func (c *client) SuggestSQL(ctx context.Context, q SQLQuery) ([]SQLSuggestion, e
 }
 
 func suggestSQL(ctx context.Context, from store.Store, q SQLQuery) ([]SQLSuggestion, error) {
+	if q.RLS != nil && len(q.RLS.Owners) == 0 {
+		return nil, errNoOwners
+	}
 	var all []SQLSuggestion
 	for r, err := range from.Scan(ctx, store.Query{Kind: seenKind}) {
 		if err != nil {
@@ -224,7 +289,10 @@ func (q SQLQuery) suggest(account string, of *seenRecord) SQLSuggestion {
 		o.Role = of.Role
 	}
 	var err error
-	if s.Text, err = privilege.Grants(&facts, o); err != nil {
+	if o.RLS, err = q.RLS.options(); err == nil {
+		s.Text, err = privilege.Grants(&facts, o)
+	}
+	if err != nil {
 		s.Why = strings.TrimPrefix(err.Error(), "privilege: ")
 	}
 	return s

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehousehq/gatehouse/application/ratelimit"
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/identity/source"
+	"github.com/gatehousehq/gatehouse/identity/source/backend"
 	"github.com/gatehousehq/gatehouse/network"
 )
 
@@ -46,12 +47,17 @@ type transit struct {
 	retryAfter time.Duration
 	// setCookie is the gate's own, which goes with the backend's answer.
 	setCookie *http.Cookie
+	// drops is a cookie that a refusal deletes at the client, who would be refused
+	// with it everywhere.
+	drops string
 	// byAddress is set where the request was refused for its address alone.
 	byAddress bool
 	// late is the refusal met while the body was already on its way.
 	late atomic.Pointer[gatehouse.Decision]
-	// whole is set once the backend has sent all of its answer.
+	// whole is set once the backend has sent all of its answer, and left once that
+	// was told.
 	whole atomic.Bool
+	left  bool
 }
 
 type (
@@ -96,10 +102,21 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !t.assert() {
 		return
 	}
-	x.Unread = t.bringsMore()
+	x.Unread, x.Writes = t.bringsMore(), t.owns.rules.Written()
+	g.promises.add(x.Writes, 1)
+	g.watchRows(x, asm.ownership)
 	g.backend.Enter(t.r.Context(), x, asm.serialise.match(x.Path))
-	defer func() { g.backend.Leave(x, t.whole.Load()) }()
+	defer t.leave()
 	asm.proxy.serve(t)
+}
+
+// leave tells that the backend is done with the request, or is given up; once.
+func (t *transit) leave() {
+	if !t.left {
+		t.left = true
+		t.gate.backend.Leave(t.x, t.whole.Load())
+		t.gate.promises.add(t.x.Writes, -1)
+	}
 }
 
 // climb passes the request rungs in order and reports whether all let it pass.
@@ -180,6 +197,9 @@ func (t *transit) refuse(d gatehouse.Decision) {
 		t.w.Header().Set("Connection", "close")
 	}
 	p := problem{Status: d.HTTPStatus(), Request: t.x.ID}
+	if d.Rule == backend.RuleFixation && t.drops != "" {
+		p.Cookies = deletions(t.drops, t.host())
+	}
 	if d.HTTPStatus() == http.StatusTooManyRequests {
 		p.RetryAfter = max(t.standing.RetryAfter(), int((t.retryAfter+time.Second-1)/time.Second))
 		t.standing.Fields(t.w.Header())

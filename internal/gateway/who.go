@@ -196,6 +196,28 @@ func (g *Gate) accessOf(c *config.Config) (*access.Access, error) {
 	return access.New(o)
 }
 
+// heldRung keeps sessions that a sign-in did not renew to who signed in. It only
+// watches where its mode says so: then nothing is taken off a request either.
+func heldRung(_ *config.Config, g *Gate) (requestCheck, error) {
+	return func(t *transit) gatehouse.Decision {
+		d, apart := t.asm.who.sessions.Held(t.r, backend.Bringer{
+			Household: gatehouse.Household(t.client.Addr),
+			Knows:     func(account string) bool { return g.signIns.throttle.Knows(t.attempt.device, account) },
+		})
+		switch {
+		case d.Verdict == gatehouse.Pass:
+		case apart:
+			if !t.asm.observe && t.asm.rungByName(source.Rung).modeOf(d.Rule) == gatehouse.Enforce {
+				t.asm.who.sessions.TakeOff(t.r)
+			}
+			return gatehouse.Passed()
+		default:
+			t.drops = d.Place.Name
+		}
+		return d
+	}, nil
+}
+
 // sourceRung settles who the request is from. A credential that proves false is
 // refused; nobody, and somebody unknown, are for application/access.
 func sourceRung(*config.Config, *Gate) (requestCheck, error) {

@@ -28,6 +28,9 @@ type conn struct {
 	checker      driver.NamedValueChecker
 	resetter     driver.SessionResetter
 	validator    driver.Validator
+	// inTx is set in a transaction of the program's, as far as it is known: see
+	// Before.
+	inTx bool
 }
 
 func wrapConn(w *wrapper, bare driver.Conn) driver.Conn {
@@ -99,6 +102,15 @@ func (c *conn) Begin() (driver.Tx, error) {
 
 // BeginTx does as database/sql does with the bare connection.
 func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	tx, err := c.begin(ctx, o)
+	if err != nil || c.w.before == nil {
+		return tx, err
+	}
+	c.inTx = true
+	return knownTx{tx, c}, nil
+}
+
+func (c *conn) begin(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
 	if b, ok := c.bare.(driver.ConnBeginTx); ok {
 		return b.BeginTx(ctx, o)
 	}
@@ -141,6 +153,18 @@ func (e *execer) ExecContext(ctx context.Context, query string, args []driver.Na
 	if err := e.w.judgeValues(ctx, query, args); err != nil {
 		return nil, err
 	}
+	var result driver.Result
+	_, err := (*conn)(e).checked(ctx, query, args, false, func() (err error) {
+		result, err = e.execute(ctx, query, args)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+func (e *execer) execute(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
 	if e.execContext != nil {
 		return e.execContext.ExecContext(ctx, query, args)
 	}
@@ -163,16 +187,26 @@ func (q *queryer) QueryContext(ctx context.Context, query string, args []driver.
 	if err := q.w.judgeValues(ctx, query, args); err != nil {
 		return nil, err
 	}
+	var bare driver.Rows
+	end, err := (*conn)(q).checked(ctx, query, args, true, func() (err error) {
+		bare, err = q.ask(ctx, query, args)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return noted(ctx, bare, end)
+}
+
+func (q *queryer) ask(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	if q.queryContext != nil {
-		bare, err := q.queryContext.QueryContext(ctx, query, args)
-		return noted(ctx, bare, err)
+		return q.queryContext.QueryContext(ctx, query, args)
 	}
 	values, err := unnamed(ctx, args)
 	if err != nil {
 		return nil, err
 	}
-	bare, err := q.query.Query(query, values)
-	return noted(ctx, bare, err)
+	return q.query.Query(query, values)
 }
 
 // Query is of no exchange, as it has no context.

@@ -12,6 +12,10 @@
 // connector, which sees bare connections. It does not read what a stored
 // procedure puts together.
 //
+// [Options.Before] has queries run before a statement, in its transaction; where
+// there is none, both are in one. A transaction that a program begins by the
+// text of a SAVEPOINT is not known as one.
+//
 // # What a program sees
 //
 // A wrapped driver behaves as the bare one does. The interfaces by whose mere

@@ -3,6 +3,7 @@ package sqldriver
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"io"
 	"reflect"
 	"unicode/utf8"
@@ -18,23 +19,45 @@ type rows struct {
 	columns []string
 	// last are the values of the row before: columns often repeat theirs.
 	last []string
+	// end ends the transaction that they are read in, failed is why not well.
+	end    func(failed error) error
+	failed error
 }
 
-// noted wraps the rows that a query in the exchange of ctx gave.
-func noted(ctx context.Context, bare driver.Rows, err error) (driver.Rows, error) {
-	if err != nil || bare == nil {
-		return bare, err
-	}
+// noted wraps the rows that a query in the exchange of ctx gave. end is called
+// once they are closed.
+func noted(ctx context.Context, bare driver.Rows, end func(failed error) error) (driver.Rows, error) {
 	x := exchange.From(ctx)
-	if x == nil || x.RowsCut() {
+	if x != nil && x.RowsCut() {
+		x.NoteUnseen()
+		x = nil
+	}
+	if bare == nil || x == nil && end == nil {
 		return bare, nil
 	}
-	return &rows{Rows: bare, x: x}, nil
+	return &rows{Rows: bare, x: x, end: end}, nil
+}
+
+// Close ends the transaction of a check that was before the query.
+func (r *rows) Close() error {
+	err := r.Rows.Close()
+	if r.end == nil {
+		return err
+	}
+	end := r.end
+	r.end = nil
+	return end(errors.Join(r.failed, err))
 }
 
 func (r *rows) Next(row []driver.Value) error {
 	err := r.Rows.Next(row)
-	if err != nil || r.x.RowsCut() {
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.failed = err
+	}
+	if r.x != nil && err == nil && r.x.WatchesOwners() {
+		r.x.NoteUnseen() // a driver does not say of which tables they are
+	}
+	if err != nil || r.x == nil || r.x.RowsCut() {
 		return err
 	}
 	for i, v := range row {

@@ -32,6 +32,8 @@ type Options struct {
 	// Lexer is the dialect of the database, with the connections' settings.
 	Lexer taint.Lexer
 	Judge Judge
+	// Before says what is checked before a statement is executed. Nil: nothing.
+	Before Before
 }
 
 // New wraps a connector, for [sql.OpenDB]. The error names the option that is
@@ -76,6 +78,7 @@ type wrapper struct {
 	account string
 	lexer   taint.Lexer
 	judge   Judge
+	before  Before
 	params  paramsPool
 }
 
@@ -88,7 +91,7 @@ func newWrapper(o Options) (*wrapper, error) {
 	case o.Judge == nil:
 		return nil, errors.New("sqldriver: Options.Judge is missing: see Guarded")
 	}
-	return &wrapper{account: o.Account, lexer: o.Lexer, judge: o.Judge}, nil
+	return &wrapper{account: o.Account, lexer: o.Lexer, judge: o.Judge, before: o.Before}, nil
 }
 
 // A connector makes wrapped connections.

@@ -53,6 +53,18 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 	if err := s.conn.w.judgeValues(ctx, s.query, args); err != nil {
 		return nil, err
 	}
+	var result driver.Result
+	_, err := s.conn.checked(ctx, s.query, args, false, func() (err error) {
+		result, err = s.execute(ctx, args)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+func (s *stmt) execute(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
 	if bare, ok := s.bare.(driver.StmtExecContext); ok {
 		return bare.ExecContext(ctx, args)
 	}
@@ -69,17 +81,15 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	if err := s.conn.w.judgeValues(ctx, s.query, args); err != nil {
 		return nil, err
 	}
-	if b, ok := s.bare.(driver.StmtQueryContext); ok {
-		bare, err := b.QueryContext(ctx, args)
-		return noted(ctx, bare, err)
-	}
-	values, err := unnamed(ctx, args)
+	var bare driver.Rows
+	end, err := s.conn.checked(ctx, s.query, args, true, func() (err error) {
+		bare, err = queryStmt(ctx, s.bare, args)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	//lint:ignore SA1019 it is the only way to query that this driver has
-	bare, err := s.bare.Query(values)
-	return noted(ctx, bare, err)
+	return noted(ctx, bare, end)
 }
 
 // Exec is of no exchange, as it has no context.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,8 +35,11 @@ type judge struct {
 	guard                  *guard.Protection
 	asked, bound, refused  atomic.Int64
 	passed, ended, dropped atomic.Int64 // dropped are those that ended in a failure
-	mu                     sync.Mutex
-	denied                 []gatehouse.Decision // what the gate itself refused
+	// before says what is to be run before a statement; nil: nothing.
+	before func(sqlgate.Statement) []sqlgate.Own
+	mu     sync.Mutex
+	denied []gatehouse.Decision // what the gate itself refused
+	own    []sqlgate.Outcome    // of what was refused by a statement before it
 }
 
 func newJudge() (*judge, error) {
@@ -72,7 +76,11 @@ func (j *judge) Judge(ctx context.Context, a sqlgate.Account, st sqlgate.Stateme
 		return sqlgate.Ruling{Request: request}
 	}
 	j.passed.Add(1)
-	return sqlgate.Ruling{Verdict: gatehouse.Pass, Again: strings.Contains(st.SQL, "query_to_xml("), Tag: j}
+	r := sqlgate.Ruling{Verdict: gatehouse.Pass, Request: request, Again: strings.Contains(st.SQL, "query_to_xml("), Tag: j}
+	if j.before != nil {
+		r.Before = j.before(st)
+	}
+	return r
 }
 
 func marked(st sqlgate.Statement) bool {
@@ -96,6 +104,11 @@ func (j *judge) Ended(_ context.Context, _ sqlgate.Account, r sqlgate.Ruling, o 
 	if o.Failed {
 		j.dropped.Add(1)
 	}
+	if o.Denied {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		j.own = append(j.own, o)
+	}
 }
 
 func (j *judge) Refused(_ context.Context, _ sqlgate.Account, _ netip.Addr, d gatehouse.Decision) bool {
@@ -103,6 +116,13 @@ func (j *judge) Refused(_ context.Context, _ sqlgate.Account, _ netip.Addr, d ga
 	defer j.mu.Unlock()
 	j.denied = append(j.denied, d)
 	return true
+}
+
+// beforehand are the outcomes of what was refused by a statement before it.
+func (j *judge) beforehand() []sqlgate.Outcome {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.Clone(j.own)
 }
 
 // rules are those of the gate's own refusals so far.

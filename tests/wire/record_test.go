@@ -323,7 +323,13 @@ func compare(t *testing.T, scenarios []scenario, options ...func(*dialog)) {
 func compareAt(t *testing.T, d *database, scenarios []scenario, options ...func(*dialog)) {
 	t.Helper()
 	d.kept(t, "scripts")
-	to := d.gated(t, "scripts")
+	compareThrough(t, d.gated(t, "scripts"), scenarios, options...)
+}
+
+// compareThrough plays scenarios to the bare server and to this gate before it.
+func compareThrough(t *testing.T, to target, scenarios []scenario, options ...func(*dialog)) {
+	t.Helper()
+	d := to.server
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
 			bare := &dialog{t: t, to: d.bare("scripts")}

@@ -245,7 +245,12 @@ func TestRefused_InEveryState_LooksLikeAStatementThatFailsByItself(t *testing.T)
 func refuseAt(t *testing.T, d *database) {
 	t.Helper()
 	d.kept(t, "scripts")
-	to := d.gated(t, "scripts")
+	refuseThrough(t, d.gated(t, "scripts"))
+}
+
+func refuseThrough(t *testing.T, to target) {
+	t.Helper()
+	d := to.server
 	for _, sc := range refused {
 		t.Run(sc.name, func(t *testing.T) {
 			bare, gated := &dialog{t: t, to: d.bare("scripts")}, &dialog{t: t, to: to}

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -174,7 +175,24 @@ func (l *Learner) meets(r *route, x *exchange) {
 	}
 	if m := r.me; m != nil && m.name.now.touched == l.walker.answer && m.other.now.touched == l.walker.answer &&
 		!m.name.now.mixed && !m.other.now.mixed && x.who.direct(m.name.now.value) {
-		x.who.is(m.kind, m.other.now.value, true)
+		l.learned(x.who, m.kind, m.other.now.value)
+	}
+}
+
+// learned gives a person a name that an answer told. One that two people claim is
+// neither's: one of them says what is another's of himself.
+func (l *Learner) learned(who *person, kind uint8, value uint64) {
+	at := l.key.join(uint64(kind), value)
+	first, ok := l.claims[at]
+	switch {
+	case !ok:
+		l.claims[at] = who.id
+		who.is(kind, value, true)
+	case first != who.id && first != everybody:
+		l.claims[at] = everybody
+		if p := l.people[first]; p != nil {
+			p.names = slices.DeleteFunc(p.names, func(n name) bool { return n.learned && n.kind == kind && n.value == value })
+		}
 	}
 }
 
@@ -217,7 +235,7 @@ func (l *Learner) findMe(r *route) {
 				}
 				r.me = &found{name, other, kind}
 				for _, who := range people {
-					who.is(kind, other.leaf.by[who.id].value, true)
+					l.learned(who, kind, other.leaf.by[who.id].value)
 				}
 				return
 			}

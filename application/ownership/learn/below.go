@@ -15,11 +15,13 @@ func (l *Learner) below(routes []*route, drafts []*draft) []*draft {
 			continue
 		}
 		i := slices.IndexFunc(drafts, func(d *draft) bool { return d.r == r && !above(d) })
-		if i >= 0 && drafts[i].ok {
+		if i >= 0 && drafts[i].ok && (r.safe() || drafts[i].rule.Owner.Self || drafts[i].rule.Owner.Ledger) {
 			continue
 		}
 		d := l.child(r, drafts)
 		switch {
+		case d == nil && i >= 0 && drafts[i].ok:
+			drafts[i].late()
 		case d == nil:
 		case i < 0:
 			drafts = append(drafts, d)
@@ -28,6 +30,17 @@ func (l *Learner) below(routes []*route, drafts []*draft) []*draft {
 		}
 	}
 	return drafts
+}
+
+// late is for a change whose own answer alone tells the owner, which comes when it is
+// done. The SQL gate can ask before, where the rows tell.
+func (d *draft) late() {
+	if d.rule.Owner.Column != "" {
+		d.rule.Owner.AtWrite = true
+		return
+	}
+	d.ok = false
+	d.say("but that is told when the change is done, and no GET was seen that tells it before")
 }
 
 // above reports whether a draft is about an identifier above the thing's own.
@@ -62,7 +75,7 @@ func (l *Learner) child(r *route, drafts []*draft) *draft {
 		d.say(d.path(), " changes what is below `", g.pattern, "`, which is everybody's to read: who may change it does not follow")
 		return d
 	}
-	probe := g.pattern
+	var probe string
 	if r.query == "" {
 		if probe = upTo(r.pattern, g.pattern); probe != g.pattern || len(g.wild) < len(r.wild) {
 			d.rule.ID, d.rule.Thing = []string{"path:" + r.wild[len(g.wild)-1]}, thingOf(g.pattern)
@@ -123,7 +136,7 @@ func upTo(pattern, other string) string {
 // rule of the thing knows them, and says so.
 func (l *Learner) fits(d *draft, parent *draft) bool {
 	r := d.r
-	d.say(d.path(), " is about the thing that `", parent.r.pattern, "` shows, and nothing of its own tells whose that is: ",
+	d.say("`", r.method, " ", r.pattern, "` is about the thing that `GET ", parent.r.pattern, "` shows: ",
 		count(r.answers, "answer", "answers"), ", ", count(len(r.askers), "principal", "principals"))
 	if r.strangers > 0 {
 		d.say(thousands(r.strangers), " answers went to somebody who was not signed in")

@@ -15,7 +15,7 @@ import (
 const (
 	// maxGivers bounds the places that give identifiers, of all routes; and maxBits
 	// those that one route's identifiers come from.
-	maxGivers = 1024
+	maxGivers = 4096
 	maxBits   = 16
 	// maxLinks bounds the links of one answer, and maxSent what is compared of a
 	// request.
@@ -125,8 +125,9 @@ func (l *Learner) giving(r *route, x *exchange) {
 		}
 		if last := n.ids[len(n.ids)-1]; !brought(last) {
 			id := l.key.join(n.ids...)
-			l.give(r, "", x.who, sum(l.key, n.thing), id)
-			l.give(r, "", x.who, anything, last)
+			g := l.giver(r, n.thing, "")
+			l.give(g, x.who, sum(l.key, n.thing), id)
+			l.give(g, x.who, anything, last)
 		}
 	}
 	if to := x.Header.Get("Location"); to != "" {
@@ -138,26 +139,38 @@ func (l *Learner) giving(r *route, x *exchange) {
 	case x.json && !x.Truncated:
 		for _, i := range l.walker.ids {
 			if !brought(i.value) {
-				l.give(r, i.node.path(), x.who, anything, i.value)
+				if i.node.giver == 0 {
+					i.node.giver = l.giver(r, "", i.node.path()) + 1
+				}
+				l.give(i.node.giver-1, x.who, anything, i.value)
 			}
 		}
 	}
 }
 
-// give notes that somebody was given an identifier of a thing.
-func (l *Learner) give(r *route, field string, who *person, thing, id uint64) {
-	name := r.key() + " " + field
+// giver finds or makes a place that gives: a member of JSON, or the links to things
+// of one kind. -1: there is no room.
+func (l *Learner) giver(r *route, thing, field string) int {
+	name := r.key() + " " + thing + " " + field
 	g, ok := l.gave.index[name]
 	if !ok {
 		if len(l.gave.givers) >= maxGivers {
-			return
+			return -1
 		}
 		g = len(l.gave.givers)
 		l.gave.givers = append(l.gave.givers, giver{method: r.method, pattern: r.pattern, field: field})
 		l.gave.index[name] = g
 	}
+	return g
+}
+
+// give notes that somebody was given an identifier of a thing.
+func (l *Learner) give(g int, who *person, thing, id uint64) {
+	if g < 0 {
+		return
+	}
 	from := &l.gave.givers[g]
-	if from.public() && from.given > 4*maxNone {
+	if from.public() && from.given > maxNone {
 		return // what everybody is given says nothing, and takes room
 	}
 	at := l.key.join(uint64(g)+2, thing, id)
@@ -321,14 +334,19 @@ func (l *Learner) given(d *draft) bool {
 	if walker > 0 {
 		d.say(count(walker, "thing of others was", "things of others were"), " asked for by 1 principal of ", thousands(len(r.askers)), ": a walk?")
 	}
-	opponents := 0
-	for id := range r.ledger.none {
+	opponents, strange := 0, uint32(0)
+	for id, n := range r.ledger.none {
 		if who := l.people[id]; who == nil || who.roles&admin == 0 {
 			opponents++
+			strange += n
 		}
 	}
-	if missing := asked - covered; missing > 0 {
-		d.say(count(missing, "was", "were"), " asked for by ", count(max(opponents, 1), "principal", "principals"), " who had not been given them")
+	switch missing := asked - covered; {
+	case missing > strange:
+		d.say(count(missing, "was", "were"), " given by what gives the same to everybody, or by nothing that is known")
+		ok = false
+	case missing > 0:
+		d.say(count(missing, "was", "were"), " asked for by ", count(opponents, "principal", "principals"), " who had not been given them")
 		ok = opponents <= 1 && missing*few <= asked
 	}
 	if r.strangers > 0 {
@@ -430,10 +448,13 @@ func (l *Learner) cover(r *route, admin uint32) (gives []ownership.Giving, cover
 		covered += most
 		gives = append(gives, l.gave.givers[r.ledger.givers[best]].giving())
 	}
-	slices.SortFunc(gives, func(a, b ownership.Giving) int {
-		return cmp.Or(cmp.Compare(a.Path, b.Path), slices.Compare(a.Methods, b.Methods), slices.Compare(a.Field, b.Field))
-	})
+	slices.SortFunc(gives, byGiving)
+	gives = slices.CompactFunc(gives, func(a, b ownership.Giving) bool { return byGiving(a, b) == 0 })
 	return gives, covered, asked
+}
+
+func byGiving(a, b ownership.Giving) int {
+	return cmp.Or(cmp.Compare(a.Path, b.Path), slices.Compare(a.Methods, b.Methods), slices.Compare(a.Field, b.Field))
 }
 
 func (g *giver) before(other *giver) bool {

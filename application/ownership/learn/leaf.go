@@ -142,6 +142,7 @@ func (l *Learner) tally(f *leaf, kind uint8) tally {
 	for who, n := range counts {
 		if who.roles&admin != 0 {
 			t.everything += n
+			t.asked--
 			continue
 		}
 		t.against += n
@@ -157,7 +158,7 @@ func (l *Learner) tally(f *leaf, kind uint8) tally {
 func (l *Learner) adminRoles(others map[*person]uint32, own []*person) (set uint32) {
 	for i, role := range l.roles {
 		bit := uint32(1) << i
-		with, ordinary := 0, 0
+		with, ordinary, without := 0, 0, 0
 		for who := range others {
 			if who.roles&bit != 0 {
 				with++
@@ -167,8 +168,11 @@ func (l *Learner) adminRoles(others map[*person]uint32, own []*person) (set uint
 			if _, sees := others[who]; who.roles&bit != 0 && !sees {
 				ordinary++
 			}
+			if who.roles&bit == 0 {
+				without++
+			}
 		}
-		if with > 0 && ordinary*10 <= len(own) && (privileged(role) || with >= l.o.MinPrincipals && ordinary == 0) {
+		if with > 0 && without >= l.o.MinPrincipals && ordinary*10 <= len(own) && (privileged(role) || with >= l.o.MinPrincipals && ordinary == 0) {
 			set |= bit
 		}
 	}

@@ -60,11 +60,17 @@ type Learner struct {
 	mu      sync.Mutex
 	routes  map[string]*route
 	people  map[uint64]*person
-	kinds   []string // of names; "id" and "tenant" are the first two
+	claims  map[uint64]uint64 // who has a name that was learned, by its hash
+	kinds   []string          // of names; "id" and "tenant" are the first two
 	roles   []string
 	entries int
 	walker  walker
 	gave    gave
+	// parts is how many records each thing takes that is written down; dropped are
+	// those to remove; stale: all is to be written again.
+	parts   map[string]int
+	dropped map[string]bool
+	stale   bool
 }
 
 const (
@@ -93,7 +99,8 @@ func New(o Options) (*Learner, error) {
 		return nil, errors.New("learn: Options.MinPrincipals: one principal alone must not make a rule")
 	}
 	l := &Learner{o: o, routes: map[string]*route{}, people: map[uint64]*person{}, kinds: []string{kindID: "id", kindTenant: "tenant"}}
-	l.gave = newGave()
+	l.gave, l.dropped = newGave(), map[string]bool{}
+	l.parts, l.claims = map[string]int{}, map[uint64]uint64{}
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	if err := l.load(ctx); err != nil {

@@ -4,14 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/gatehousehq/gatehouse"
-	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/application/ownership/learn"
 	"github.com/gatehousehq/gatehouse/input"
 )
@@ -133,6 +131,7 @@ func line(p learn.Proposal) string {
 	add("column", r.Owner.Column)
 	add("as", r.Owner.As)
 	add("probe", r.Owner.Probe)
+	add("atwrite", r.Owner.AtWrite)
 	add("tenant", r.Tenant)
 	add("counts", r.Counts)
 	if r.Owner.Ledger {
@@ -265,10 +264,4 @@ func TestSuggest_TwoPeopleOrOneWithManyFaces_MakeNoMe(t *testing.T) {
 		w.see(asked{who: ann(n % 8), path: "/api/me", body: fmt.Sprintf(`{"answer_id":%d,"email":"ann%d@example.com"}`, n, n%8)})
 	}
 	w.want()
-}
-
-func TestRule_Proposed_IsOneThatOwnershipTakes(t *testing.T) {
-	// A proposal that can't be written down is none: see ownership's own checks.
-	_ = ownership.Rule{}
-	_ = url.URL{}
 }

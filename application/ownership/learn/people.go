@@ -21,8 +21,6 @@ type person struct {
 	id    uint64
 	names []name
 	roles uint32 // bits, by the place in Learner.roles
-	// nth numbers the people as they came.
-	nth int
 }
 
 type name struct {
@@ -45,7 +43,7 @@ func (l *Learner) person(p *gatehouse.Principal) *person {
 		if len(l.people) >= l.o.MaxPrincipals {
 			return nil
 		}
-		who = &person{id: at, nth: len(l.people)}
+		who = &person{id: at}
 		l.people[at] = who
 	}
 	who.is(kindID, id, false)

@@ -26,7 +26,6 @@ type route struct {
 	answers   uint32 // of people
 	strangers uint32 // of nobody
 	json      uint32 // of answers
-	lists     uint32 // of json: those that were no object
 	askers    map[uint64]uint32
 	asset     uint32 // of answers and strangers
 
@@ -41,6 +40,8 @@ type route struct {
 	me     *found
 	// entries is how many of the learner's are this route's.
 	entries int
+	// dirty: it is not written down yet.
+	dirty bool
 }
 
 // A thing is what one identifier names.
@@ -90,14 +91,16 @@ func (l *Learner) route(x *exchange) *route {
 	if len(l.routes) >= l.o.MaxRoutes {
 		l.makeRoom()
 	}
-	r := &route{
-		method: x.method, template: x.template, thing: x.thing, query: x.query,
-		askers: map[uint64]uint32{}, fields: map[string]*leaf{}, columns: map[string]*leaf{}, things: map[uint64]*thing{},
-	}
-	r.pattern, r.wild = pattern(x.template)
-	r.wilds = make([]leaf, len(r.wild))
-	r.ledger = newLedger()
+	r := l.newRoute(x.method, x.template, x.thing, x.query)
 	l.routes[at] = r
+	return r
+}
+
+func (l *Learner) newRoute(method, template, of, query string) *route {
+	r := &route{method: method, template: template, thing: of, query: query, ledger: newLedger()}
+	r.askers, r.fields, r.columns, r.things = map[uint64]uint32{}, map[string]*leaf{}, map[string]*leaf{}, map[uint64]*thing{}
+	r.pattern, r.wild = pattern(template)
+	r.wilds = make([]leaf, len(r.wild))
 	return r
 }
 
@@ -111,6 +114,9 @@ func (l *Learner) makeRoom() {
 	for _, r := range all[:max(1, len(all)/8)] {
 		l.entries -= r.entries
 		delete(l.routes, r.key())
+		if l.o.Store != nil && len(l.dropped) < l.o.MaxRoutes {
+			l.dropped[l.record(r)] = true
+		}
 	}
 }
 
@@ -125,6 +131,7 @@ func (l *Learner) spend(r *route) bool {
 }
 
 func (l *Learner) count(r *route, x *exchange) {
+	r.dirty = true
 	if lasting(x.Header.Get("Cache-Control")) {
 		r.asset++
 	}

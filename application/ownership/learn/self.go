@@ -50,6 +50,23 @@ func (l *Learner) selfBy(d *draft, f *leaf) bool {
 	return true
 }
 
+// alike lets a rule for a form that names the principal cover the page of the same
+// path, which shows it: many such pages take the identifier too, though nothing of
+// the site's own sends it. A request without one passes.
+func (l *Learner) alike(d *draft) {
+	r := d.r
+	if !d.ok || !d.rule.Owner.Self || r.query == "" || r.safe() {
+		return
+	}
+	at := "GET " + r.template
+	shown := l.routes[at]
+	if shown == nil || shown.named() || int(shown.answers) < l.o.MinAnswers || l.routes[at+queryMark(r.query)] != nil {
+		return
+	}
+	d.rule.Methods = append([]string{"GET"}, d.rule.Methods...)
+	d.say(d.path(), " is shown by GET as well, and was never asked there for anybody by name")
+}
+
 // proposeMe proposes a route that tells who is signed in.
 func (l *Learner) proposeMe(r *route) (Proposal, bool) {
 	m := r.me
@@ -75,7 +92,7 @@ func (l *Learner) single(d *draft) bool {
 		return false
 	}
 	t := l.tally(&m.other.leaf, m.kind)
-	if !tolerable(t) || t.people < l.o.MinPrincipals || int(t.own) < l.o.MinAnswers || d.r.strangers > 0 {
+	if _, ok := l.agree(m.name, m.other); !ok || !tolerable(t) || t.people < l.o.MinPrincipals || int(t.own) < l.o.MinAnswers || d.r.strangers > 0 {
 		return false
 	}
 	d.rule.ID = []string{"query:" + m.other.name}

@@ -11,7 +11,7 @@ type sketch [8]uint32
 func (l *Learner) sketch(x *exchange) (s sketch) {
 	seed := uint32(l.key.a) | 1
 	for i := range s {
-		s[i] = ^uint32(0)
+		s[i] = none
 	}
 	h, length := seed, 0
 	for i := 0; i <= len(x.Body); i++ {
@@ -64,7 +64,8 @@ func (s *sketch) add(h uint32) {
 // like reports whether most of what two sketches have is the same.
 func (s sketch) like(other sketch) bool {
 	i, j, same := 0, 0, 0
-	for i < len(s) && j < len(other) {
+	n, m := s.words(), other.words()
+	for i < n && j < m {
 		switch {
 		case s[i] == other[j]:
 			same, i, j = same+1, i+1, j+1
@@ -74,8 +75,18 @@ func (s sketch) like(other sketch) bool {
 			j++
 		}
 	}
-	return same >= len(s)*5/8
+	return same*8 >= max(n, m)*5
 }
+
+// words is how many a sketch has: fewer than there is room for, of a short answer.
+func (s sketch) words() (n int) {
+	for n < len(s) && s[n] != none {
+		n++
+	}
+	return n
+}
+
+const none = ^uint32(0)
 
 // lasting reports whether an answer may be kept by caches that many share.
 func lasting(cacheControl string) bool {

@@ -73,6 +73,9 @@ func (l *Learner) Suggest() []Proposal {
 		drafts = append(drafts, l.drafts(r)...)
 	}
 	drafts = l.below(routes, drafts)
+	for _, d := range drafts {
+		l.alike(d)
+	}
 	for _, d := range merge(drafts) {
 		out = append(out, Proposal{
 			Route: d.r.key(), Rule: d.rule, Proposed: d.ok, Evidence: strings.Join(d.says, "; "), Wanted: d.wanted,
@@ -119,7 +122,7 @@ func (l *Learner) draft(r *route) *draft {
 	}
 	for _, try := range [...]func(*draft) bool{l.self, l.public, l.field, l.items, l.given} {
 		kept := *d
-		if try(d) && d.ok {
+		if try(d) && (d.ok || d.wanted > 0 && len(d.says) > 0) {
 			return d
 		}
 		if !d.ok && d.says == nil {
@@ -186,6 +189,9 @@ func merge(drafts []*draft) (out []*draft) {
 				out[i].rule.Methods = append(out[i].rule.Methods, m)
 			}
 		}
+		if len(out[i].rule.Admins.Roles) == 0 {
+			out[i].rule.Admins = d.rule.Admins
+		}
 		slices.SortFunc(out[i].rule.Methods, byMethod)
 		out[i].says = append(out[i].says, d.says...)
 	}
@@ -199,11 +205,12 @@ func byMethod(a, b string) int {
 
 var methodRank = map[string]int{"GET": -5, "POST": -4, "PUT": -3, "PATCH": -2, "DELETE": -1}
 
+// same reports whether two rules tell the owner in the same way.
 func same(a, b ownership.Rule) bool {
 	x, y := a.Owner, b.Owner
 	return x.Self == y.Self && slices.Equal(x.Field, y.Field) && x.Header == y.Header && x.Selector == y.Selector && x.Attribute == y.Attribute &&
 		x.Column == y.Column && x.Key == y.Key && x.Ledger == y.Ledger && x.Probe == y.Probe && x.AtWrite == y.AtWrite && x.As == y.As &&
-		a.Items == b.Items && slices.Equal(a.Tenant, b.Tenant) && a.Public == b.Public && slices.Equal(a.Admins.Roles, b.Admins.Roles) &&
+		a.Items == b.Items && slices.Equal(a.Tenant, b.Tenant) && a.Public == b.Public &&
 		slices.EqualFunc(a.Gives, b.Gives, func(g, h ownership.Giving) bool {
 			return g.Path == h.Path && slices.Equal(g.Methods, h.Methods) && slices.Equal(g.Field, h.Field)
 		})

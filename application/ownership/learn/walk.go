@@ -1,6 +1,10 @@
 package learn
 
-import "encoding/json"
+import (
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
 
 const (
 	// maxDepth bounds how deep an answer is looked into, and thereby the walk's
@@ -29,6 +33,8 @@ type node struct {
 	id bool
 	// counts: by its name it says how many there are.
 	counts bool
+	// giver is the place in Learner.gave, counted from 1.
+	giver int
 }
 
 // now is what the answer at hand has at a node.
@@ -281,16 +287,68 @@ func (w *walker) string() ([]byte, bool) {
 	return nil, false
 }
 
+// unescape gives what a quoted string with escapes in it says.
 func (w *walker) unescape(quoted []byte) ([]byte, bool) {
 	if len(quoted) > 8*maxText {
 		return quoted, true // longer than any name: what it says does not matter
 	}
-	var text string
-	if json.Unmarshal(quoted, &text) != nil {
-		return nil, false
+	out, inside := w.text[:0], quoted[1:len(quoted)-1]
+	for i := 0; i < len(inside); i++ {
+		c := inside[i]
+		if c != '\\' {
+			out = append(out, c)
+			continue
+		}
+		i++
+		if c = inside[i]; c != 'u' {
+			at := strings.IndexByte(escapes, c)
+			if at < 0 {
+				return nil, false
+			}
+			out = append(out, meanings[at])
+			continue
+		}
+		r, ok := unit(inside[i+1:])
+		if !ok {
+			return nil, false
+		}
+		i += 4
+		if utf16.IsSurrogate(r) {
+			low, ok := rune(0), false
+			if len(inside) > i+2 && inside[i+1] == '\\' && inside[i+2] == 'u' {
+				low, ok = unit(inside[i+3:])
+			}
+			if r = utf16.DecodeRune(r, low); ok && r != utf8.RuneError {
+				i += 6
+			}
+		}
+		out = utf8.AppendRune(out, r)
 	}
-	w.text = append(w.text[:0], text...)
-	return w.text, true
+	w.text = out
+	return out, true
+}
+
+const (
+	escapes  = `"\/bfnrt`
+	meanings = "\"\\/\b\f\n\r\t"
+)
+
+// unit reads four hexadecimal digits.
+func unit(b []byte) (r rune, ok bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	for _, c := range b[:4] {
+		switch low := c | 0x20; {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case low >= 'a' && low <= 'f':
+			r = r<<4 | rune(low-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
 }
 
 // skip goes behind an object or array without looking into it.

@@ -41,9 +41,15 @@ func (u *upward) bind(length int) (bool, error) {
 	if !ok || !ok2 || len(portal) > maxName || len(statement) > maxName {
 		return true, u.malformed('B', length, ok && ok2)
 	}
-	again, lost := u.executing(statement)
+	again, lost, unsure := u.executing(statement)
+	if unsure {
+		if err := u.settle(); err != nil {
+			return false, err
+		}
+		again, lost, unsure = u.executing(statement)
+	}
 	if len(again) > 0 || lost {
-		return u.bindAgain(length, statement, again, lost)
+		return u.bindAgain(length, statement, again, lost, unsure)
 	}
 	def := u.latest(statement)
 	if def == nil {
@@ -62,13 +68,19 @@ func (u *upward) sendBind(portal []byte, def *definition, r *run, b bound, lengt
 	if u.g.watching() {
 		r.formats = formatsOf(b.results)
 	}
+	e := entry{kind: 'B', run: r}
 	replaced := u.open(portal, r)
-	u.release(replaced)
-	return u.send(entry{kind: 'B', run: r}, length)
+	if replaced != nil && (len(portal) == 0 || r.portal != "") && u.unproven(replaced) {
+		e.replaced = replaced // it is there again where this one fails
+	} else {
+		u.release(replaced)
+	}
+	return u.send(e, length)
 }
 
-// bindAgain has the values judged that are bound to what executes text.
-func (u *upward) bindAgain(length int, statement []byte, again []*definition, lost bool) (bool, error) {
+// bindAgain has the values judged that are bound to what executes text, or
+// before whose run the gate has something to say.
+func (u *upward) bindAgain(length int, statement []byte, again []*definition, lost, unsure bool) (bool, error) {
 	if length > u.g.o.MaxStatement || lost {
 		return u.tooLong(entry{kind: 'B', run: nil}, length, nil)
 	}
@@ -85,20 +97,30 @@ func (u *upward) bindAgain(length int, statement []byte, again []*definition, lo
 		if !values.whole {
 			return true, u.malformed('B', length, true)
 		}
-		ruling = u.g.judge(u.ctx, u.a, sqlgate.Statement{SQL: def.sql, Bound: true, Values: values.values, Backslash: def.backslash, Client: u.addr})
+		ruling = u.g.judge(u.ctx, u.a, sqlgate.Statement{SQL: def.sql, Bound: true, Said: def.ruling.By, Values: values.values, Backslash: def.backslash, Client: u.addr})
 		clear(values.values)
 		if ruling.Verdict != gatehouse.Pass {
 			u.g.stats.refused.Add(1)
-			e := u.refusedEntry('B', refusedWords(ruling))
-			u.text = appendBind(u.text[:0], e.token)
-			return true, u.substitute(e, length, u.text)
+			return true, u.refuseBind(ruling, length)
 		}
 	}
 	def := again[len(again)-1]
+	r := u.newRun(ruling, true)
+	if len(ruling.Before) > 0 && (unsure || def.unclear || !u.prepareOwn(r, rest, def.types)) {
+		u.deny(ruling)
+		return true, u.refuseBind(ruling, length)
+	}
 	if latest := u.latest(statement); latest != nil {
 		def = latest
 	}
-	return true, u.sendBind(portal, def, u.newRun(ruling, true), values, length)
+	def.ruling.By = def.ruling.By.Lasting()
+	return true, u.sendBind(portal, def, r, values, length)
+}
+
+func (u *upward) refuseBind(r sqlgate.Ruling, length int) error {
+	e := u.refusedEntry('B', refusedWords(r))
+	u.text = appendBind(u.text[:0], e.token)
+	return u.substitute(e, length, u.text)
 }
 
 // bound is what a Bind has after its names.

@@ -132,6 +132,11 @@ func plainEOF(err error) error {
 
 // message looks at one message; false where more of it must be read first.
 func (d *downward) message(kind byte, length int) (bool, error) {
+	if d.owns.Load() > 0 {
+		if its, ok, err := d.own(kind, length); its {
+			return ok, err
+		}
+	}
 	switch kind {
 	case 'D', 'd':
 		return d.row(kind, length)
@@ -149,7 +154,9 @@ func (d *downward) message(kind byte, length int) (bool, error) {
 		if err := d.copyIn(); err != nil {
 			return false, err
 		}
-	case 'N', 'A', 'H', 'c':
+	case 'N':
+		return d.notice(length)
+	case 'A', 'H', 'c':
 	default: // what begins a session, replication, what is no message at all
 		return false, errServer
 	}
@@ -171,6 +178,9 @@ func (d *downward) row(kind byte, length int) (bool, error) {
 			return false, nil
 		}
 		d.noter.note(d.session, r, body)
+	} else if d.noting && !r.unseen {
+		r.unseen = true
+		d.noter.unseen(d.session, r)
 	}
 	if r.passed++; r.passed > r.ruling.MaxRows && r.ruling.MaxRows > 0 {
 		r.rows = r.passed - 1
@@ -277,6 +287,9 @@ func (d *downward) answer(kind byte, length int) (bool, error) {
 func (d *downward) drop1() {
 	d.mu.Lock()
 	e := d.take()
+	if e.kind == 'B' && e.run != nil {
+		e.run.answered = true
+	}
 	switch {
 	case e.def == nil:
 	case e.kind == 'P':
@@ -286,17 +299,23 @@ func (d *downward) drop1() {
 	}
 	d.mu.Unlock()
 	d.release(e.run)
+	d.release(e.replaced)
 }
 
 // failure is ErrorResponse.
 func (d *downward) failure(length int) (bool, error) {
-	body, ok := d.body(min(length, maxError))
+	body, ok := d.body(d.errorLength(length))
 	if !ok {
 		return false, nil
 	}
 	d.fatal = isFatal(body)
 	d.mu.Lock()
-	state, words, replaced := d.refusedWords(body)
+	var instead []byte
+	if state, words, replaced := d.refusedWords(body); replaced {
+		instead = appendError(nil, severityError, state, words)
+	} else {
+		instead = d.ownFailure(body)
+	}
 	d.tell1 = d.tell1[:0]
 	switch h := d.answering(); {
 	case h == nil: // it ends the session, or is of nothing that was sent
@@ -312,8 +331,8 @@ func (d *downward) failure(length int) (bool, error) {
 	d.mu.Unlock()
 	d.current = nil
 	d.releaseAll(true)
-	if replaced {
-		return true, d.replace(length, appendError(nil, severityError, state, words))
+	if instead != nil {
+		return true, d.replace(length, instead)
 	}
 	d.pass(length)
 	return true, nil

@@ -47,11 +47,12 @@ func (s *tape) Write(p []byte) (int, error) {
 
 // replay plays what a client and a database say into a session, and gives what
 // each was told.
-func replay(t *testing.T, client, server []byte, rows sqlgate.Rows) (toServer, toClient []byte) {
-	g, _ := newGate(t, func(o *Options) {
+func replay(t *testing.T, client, server []byte, rows sqlgate.Rows, before ...sqlgate.Own) (toServer, toClient []byte) {
+	g, j := newGate(t, func(o *Options) {
 		o.MaxStatement, o.Rows = 64<<10, rows
 		o.Logger = slog.New(slog.DiscardHandler)
 	})
+	j.ruling.Before = before
 	defer g.wait(t.Context())
 	defer g.kill(errKilled)
 	read := make(chan struct{})
@@ -155,6 +156,40 @@ func FuzzServer(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, server []byte) {
 		_, told := replay(t, asked, server, allRows{})
+		for len(told) > 0 {
+			kind, body, err := readMessage(bytes.NewReader(told), len(told))
+			if err != nil {
+				break // the database broke off in a message that passes as it comes
+			}
+			if bytes.IndexByte([]byte("RKWv"), kind) >= 0 {
+				t.Fatalf("the client got a message %q", kind)
+			}
+			told = told[headSize+len(body):]
+		}
+	})
+}
+
+// FuzzBefore plays anything that a database may send to a client before whose
+// statements the gate has run its own. The messages may come before what they
+// answer.
+func FuzzBefore(f *testing.F) {
+	var asked []byte
+	for _, m := range []string{"Qselect 1\x00", "Pa\x00select $1\x00\x00\x00", "B\x00a\x00\x00\x00\x00\x00\x00\x00", "E\x00\x00\x00\x00\x00", "S"} {
+		asked = appendMessage(asked, m[0], []byte(m[1:]))
+	}
+	for _, messages := range [][]string{
+		{"T\x00\x00", "Dours", "Nours", "CSELECT 1\x00", "T\x00\x00", "D\x00\x00", "CSELECT 1\x00", "ZI", "1", "2", "3", "1", "2", "Dours", "CSELECT 1\x00", "3", "3", "D\x00\x00", "CSELECT 1\x00", "ZI"},
+		{"E" + "SERROR\x00C42601\x00Mno\x00P12\x00\x00", "ZI", "1", "2", "3", "1", "2", "ESERROR\x00C22P02\x00M" + sqlgate.Denies + "\x00\x00", "ZI"},
+		{"ESERROR\x00C40001\x00Mno\x00P2\x00Wours\x00\x00", "ZE", "1", "2", "3", "ESFATAL\x00VFATAL\x00C57P01\x00\x00"},
+	} {
+		var b []byte
+		for _, m := range messages {
+			b = appendMessage(b, m[0], []byte(m[1:]))
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, server []byte) {
+		_, told := replay(t, asked, server, allRows{}, sqlgate.Own{SQL: "SELECT 1"})
 		for len(told) > 0 {
 			kind, body, err := readMessage(bytes.NewReader(told), len(told))
 			if err != nil {

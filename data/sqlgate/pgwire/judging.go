@@ -28,6 +28,7 @@ type decided struct {
 	judged    bool
 	backslash bool
 	doubt     bool // it may change the encoding
+	unclear   bool // it may be read in two ways
 	refused   bool
 	words     string // for the client, where refused
 }
@@ -53,11 +54,17 @@ func (u *upward) decide(text []byte, prepared bool) decided {
 	st := sqlgate.Statement{SQL: view(text), Prepared: prepared, Backslash: reading.backslash, Client: u.addr}
 	d := decided{ruling: u.g.judge(u.ctx, u.a, st), judged: true, backslash: st.Backslash}
 	if d.ruling.Verdict == gatehouse.Pass && (unsettled || !reading.known) && readingsDiffer(text) {
+		d.unclear = true
 		st.Backslash = !st.Backslash
-		if other := u.g.judge(u.ctx, u.a, st); other.Verdict != gatehouse.Pass {
+		other := u.g.judge(u.ctx, u.a, st)
+		if other.Verdict == gatehouse.Pass && !prepared && len(d.ruling.Before)+len(other.Before) > 0 {
+			other.Verdict = gatehouse.Deny // what is run before it speaks of one reading alone
+		}
+		if other.Verdict != gatehouse.Pass {
 			u.g.ended(u.ctx, u.a, d.ruling, sqlgate.Outcome{Failed: true})
 			d.ruling = other
 		}
+		d.ruling.Again = d.ruling.Again || other.Again || len(other.Before) > 0
 	}
 	if d.ruling.Verdict != gatehouse.Pass {
 		u.g.stats.refused.Add(1)

@@ -74,7 +74,7 @@ func (n *names) places(database string, cols *columns, to []sqlgate.Column) []sq
 		}
 		if t != nil {
 			if name := t.columns[c.number]; name != "" {
-				to[i].Table, to[i].Name = t.name, name
+				to[i].Table, to[i].Name, to[i].Hidden = t.name, name, false
 			}
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -89,10 +90,14 @@ type Gate struct {
 	log      *slog.Logger
 	accounts map[string]*account
 	// secret makes the salts, and what users look like that there are not.
-	secret   []byte
+	secret []byte
+	// own is the name of the gate's own statements and portals: random, so that it
+	// is no client's.
+	own      string
 	throttle *throttle
 	outage   outage
 	drops    outage
+	lookups  lookups
 
 	// ctx ends when the gate is closed by force.
 	ctx      context.Context
@@ -133,6 +138,8 @@ func New(o Options) (*Gate, error) {
 	if _, err := io.ReadFull(o.Rand, g.secret); err != nil {
 		return nil, fmt.Errorf("pgwire: Options.Rand: %w", err)
 	}
+	g.lookups.turns = make(chan struct{}, lookUps)
+	g.own = "gate_own_" + hex.EncodeToString(g.random(16))
 	g.ctx, g.kill = context.WithCancelCause(context.Background())
 	for _, c := range o.Clients {
 		if err := g.add(c); err != nil {

@@ -12,6 +12,16 @@ type entry struct {
 	state, words string
 	run          *run
 	def          *definition
+	// owns counts the statements of the gate's own that are to be answered first,
+	// each of the gate's own messages for one. last is set on that which proves.
+	owns int
+	last bool
+	// seen is set once one of those put before a Query has begun to answer.
+	seen bool
+	// prefix is how long the text is that was put before a Query's.
+	prefix int
+	// replaced is the portal that comes back if this Bind fails.
+	replaced *run
 	// at numbers the messages that may change settings.
 	at uint64
 }
@@ -30,11 +40,26 @@ type run struct {
 	// columns are what is known of the result; formats how they come.
 	columns *columns
 	formats formats
+	// unseen is set once it was told that nothing is known of its rows.
+	unseen bool
 	// doubt is set where it may change the encoding.
 	doubt bool
 	// bound is how many messages that may change settings came before a portal.
 	bound uint64
-	refs  int
+	// segment is how many Syncs came before it was bound; answered is set once the
+	// database has bound it.
+	segment  uint64
+	answered bool
+	// own are the messages that are sent before it is executed; proof, what has
+	// come of them.
+	own    []byte
+	owns   int
+	proof  proof
+	denied bool
+	why    string // the SQLSTATE, of the gate's own statement
+	// portal is its name, where it has replaced one.
+	portal string
+	refs   int
 }
 
 // A queue is first in, first out. It keeps its array.

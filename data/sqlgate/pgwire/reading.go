@@ -15,6 +15,8 @@ type reading struct {
 	// odd is set where client_encoding has letters that hold a byte of ASCII;
 	// onceOdd, where it ever had: it may be had again by RESET or ROLLBACK.
 	odd, onceOdd bool
+	// utf8 is set where client_encoding is UTF8.
+	utf8 bool
 	// doubt is set where a statement that is under way may change the encoding.
 	doubt bool
 }
@@ -31,7 +33,7 @@ func (r *reading) note(name, value string) {
 	case "standard_conforming_strings":
 		r.backslash, r.known = value == "off", true
 	case "client_encoding":
-		r.odd = oddEncodings[strings.ToUpper(value)]
+		r.odd, r.utf8 = oddEncodings[strings.ToUpper(value)], strings.EqualFold(value, "UTF8")
 		r.onceOdd = r.onceOdd || r.odd
 	}
 }

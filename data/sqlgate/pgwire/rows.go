@@ -22,6 +22,14 @@ type columns struct {
 	all []column
 	// places have the labels alone: what tables are called may change.
 	places []sqlgate.Column
+	// cut is set where there are more.
+	cut bool
+}
+
+// telling types hold no text of a row (pg_type.dat): numbers, times, truths.
+var telling = map[uint32]bool{
+	typeBool: true, typeInt2: true, typeInt4: true, typeInt8: true, typeOID: true, 700: true, 701: true, 1700: true,
+	1082: true, 1083: true, 1114: true, 1184: true, 1186: true, 1266: true, 2278: true,
 }
 
 type column struct {
@@ -73,7 +81,7 @@ func parseColumns(body []byte) *columns {
 	}
 	n := int(binary.BigEndian.Uint16(body))
 	body = body[2:]
-	c := new(columns)
+	c := &columns{cut: n > maxColumns}
 	for range min(n, maxColumns) {
 		label, rest, ok := cutString(body)
 		if !ok || len(rest) < 18 {
@@ -83,7 +91,8 @@ func parseColumns(body []byte) *columns {
 			table: binary.BigEndian.Uint32(rest), number: int16(binary.BigEndian.Uint16(rest[4:])),
 			typ: binary.BigEndian.Uint32(rest[6:]), format: int16(binary.BigEndian.Uint16(rest[16:])),
 		})
-		c.places = append(c.places, sqlgate.Column{Label: string(label)})
+		last := c.all[len(c.all)-1]
+		c.places = append(c.places, sqlgate.Column{Label: string(label), Hidden: last.table != 0 || !telling[last.typ]})
 		body = rest[18:]
 	}
 	return c
@@ -138,6 +147,9 @@ func (d *downward) described(kind byte, length int, def *definition, r *run) boo
 	return true
 }
 
+// unreadable stands for a value that is not NULL, and whose text is not known.
+var unreadable = []byte{}
+
 // A noter hands rows on. It keeps its arrays.
 type noter struct {
 	values  [][]byte
@@ -155,9 +167,11 @@ func (n *noter) note(s *session, r *run, body []byte) {
 	body = body[2:]
 	n.values, n.scratch = n.values[:0], n.scratch[:0]
 	for i := range count {
-		var text []byte
+		text := unreadable
 		if size, ok := valueSize(body); ok {
-			if body = body[4:]; size >= 0 {
+			if body = body[4:]; size < 0 {
+				text = nil
+			} else {
 				text = n.text(body[:size], cols.all[i].typ, r.formats.of(i, cols.all[i].format))
 				body = body[size:]
 			}
@@ -169,7 +183,17 @@ func (n *noter) note(s *session, r *run, body []byte) {
 	places := s.a.names.places(s.database, cols, n.places)
 	n.places = places[:0]
 	n.hand(s.g, r, places[:count])
+	if cols.cut {
+		n.values = n.values[:0]
+		n.hand(s.g, r, nil)
+	}
 	clear(n.values)
+}
+
+// unseen tells of rows of which nothing is known.
+func (n *noter) unseen(s *session, r *run) {
+	n.values = n.values[:0]
+	n.hand(s.g, r, nil)
 }
 
 func (n *noter) hand(g *Gate, r *run, places []sqlgate.Column) {
@@ -188,10 +212,10 @@ func valueSize(body []byte) (int, bool) {
 	return size, size <= len(body)-4
 }
 
-// text is a value's text; nil where it has none that is short.
+// text is a value's text; it is empty where it has none that is short.
 func (n *noter) text(value []byte, typ uint32, format int16) []byte {
 	if len(value) > maxValue {
-		return nil
+		return unreadable
 	}
 	if format == 0 || textual(typ) {
 		return value[:len(value):len(value)]
@@ -213,7 +237,7 @@ func (n *noter) text(value []byte, typ uint32, format int16) []byte {
 	case typ == typeJSONB && len(value) > 0:
 		return value[1:len(value):len(value)]
 	default:
-		return nil
+		return unreadable
 	}
 	return n.scratch[from:len(n.scratch):len(n.scratch)]
 }

@@ -303,6 +303,7 @@ func (g *Gate) Shutdown(ctx context.Context) error {
 	open = g.open()
 	g.mu.Unlock()
 	g.kill(errKilled)
+	g.lookups.close()
 	if late {
 		err = errors.Join(err, ctx.Err())
 		for _, s := range open {

@@ -79,10 +79,16 @@ type state struct {
 	// asked counts messages that may change settings; those up to settled have
 	// been answered, and changes with them.
 	asked, settled uint64
-	reading        reading
-	statements     statements
-	portals        portals
-	free           []*run
+	// segment counts Syncs: after an error, what was sent up to the next is skipped.
+	segment uint64
+	// owns counts what of the queue is the gate's own; ownHeld the bytes of it that
+	// are kept for portals.
+	owns       atomic.Int64
+	ownHeld    int
+	reading    reading
+	statements statements
+	portals    portals
+	free       []*run
 }
 
 var errEnded = errors.New("the session has ended")
@@ -255,5 +261,5 @@ func (s *session) tell(r *run, cut bool) {
 		return
 	}
 	r.judged = false
-	s.g.ended(s.ctx, s.a, r.ruling, sqlgate.Outcome{Verb: r.verb, Rows: r.rows, Failed: r.failed, Cut: cut})
+	s.g.ended(s.ctx, s.a, r.ruling, sqlgate.Outcome{Verb: r.verb, Rows: r.rows, Failed: r.failed, Denied: r.denied, State: r.why, Cut: cut})
 }

@@ -4,17 +4,18 @@ import "github.com/gatehousehq/gatehouse/data/sqlgate"
 
 // enter puts a message into the queue, as the database will deal with it: it
 // reports whether it will skip it. The caller holds mu.
-func (s *session) enter(e entry) (skipped bool) {
+func (s *session) enter(e *entry) (skipped bool) {
 	switch e.kind {
 	case copyEnd:
 		switch {
 		case s.copying:
 			s.copying = false
 		case !s.skipping && s.queue.n > 0:
-			s.queue.push(e)
+			s.queue.push(*e)
 		}
 		return false
 	case 'S':
+		s.segment++
 		if s.copying { // the database passes over it
 			s.passedOver++
 			return false
@@ -22,7 +23,7 @@ func (s *session) enter(e entry) (skipped bool) {
 		s.skipping = false
 	default:
 		if s.skipping {
-			s.drop(&e)
+			s.drop(e)
 			return true
 		}
 	}
@@ -34,21 +35,30 @@ func (s *session) enter(e entry) (skipped bool) {
 	if e.token != "" {
 		s.tokens++
 	}
+	s.owns.Add(int64(e.owns))
 	if e.run != nil {
 		e.run.refs++
 		s.reading.doubt = s.reading.doubt || e.run.doubt
+		if e.last {
+			e.run.proof = asked
+		}
 	}
-	s.queue.push(e)
+	s.queue.push(*e)
 	return false
 }
 
-// drop forgets a message that the database skips. The caller holds mu.
+// drop forgets a message that the database skips, or has refused. The caller
+// holds mu, and releases the entry's runs.
 func (s *session) drop(e *entry) {
 	if e.kind == 'P' && e.def != nil {
 		s.statements.remove(e.def)
 	}
 	if e.run != nil {
 		e.run.failed = true
+		e.run.proof = unproven
+	}
+	if e.replaced != nil {
+		s.portals.restore(e)
 	}
 }
 
@@ -59,6 +69,7 @@ func (s *session) take() entry {
 	if e.token != "" {
 		s.tokens--
 	}
+	s.owns.Add(-int64(e.owns))
 	s.room.Signal()
 	return e
 }
@@ -110,6 +121,9 @@ func (s *session) skipTo(dropped []*run) []*run {
 		if e.run != nil {
 			dropped = append(dropped, e.run)
 		}
+		if e.replaced != nil {
+			dropped = append(dropped, e.replaced)
+		}
 	}
 	s.skipping = s.queue.n == 0
 	return dropped
@@ -146,6 +160,8 @@ func (s *session) release(r *run) {
 	}
 	s.tell(r, false)
 	s.mu.Lock()
+	s.ownHeld -= len(r.own)
+	r.own = nil
 	if len(s.free) < spare {
 		s.free = append(s.free, r)
 	}

@@ -26,9 +26,12 @@ type definition struct {
 	ruling    sqlgate.Ruling
 	judged    bool
 	backslash bool
+	unclear   bool // it may be read in another way
 	doubt     bool
 	// confirmed is set once the database has answered ParseComplete.
 	confirmed bool
+	// segment is how many Syncs came before it.
+	segment uint64
 	// sql is kept where the bound values are judged too.
 	sql string
 	// types are the parameters', as far as known; columns the result's.
@@ -58,7 +61,7 @@ func (s *session) define(name []byte, def *definition) *definition {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := &s.statements
-	def.name = string(key(name))
+	def.name, def.segment = string(key(name)), s.segment
 	if st.named == nil {
 		st.named = make(map[string][]*definition)
 	}
@@ -212,25 +215,30 @@ func (s *session) unnamedRuling() *definition {
 	return def
 }
 
-// executing are the statements that a Bind to this name may bind to, and that
-// execute text. lost is set where there may be others.
-func (s *session) executing(name []byte) (defs []*definition, lost bool) {
+// executing are the statements that a Bind to this name may bind to, and whose
+// values are judged. lost is set where there may be others; unsure, where which
+// of them the database has is known when it has answered.
+func (s *session) executing(name []byte) (defs []*definition, lost, unsure bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := &s.statements
 	known, ok := st.named[string(key(name))]
 	if !ok {
 		if len(name) == 0 {
-			return nil, false // SQL cannot prepare it
+			return nil, false, false // SQL cannot prepare it
 		}
-		return st.prepared, st.lost
+		return st.prepared, st.lost, false
+	}
+	// What was prepared since the last Sync is what it binds to, or it is skipped.
+	if last := len(known) - 1; known[last].segment == s.segment && len(known[last].name) < nameLength {
+		known = known[last:]
 	}
 	for _, d := range known {
 		if d.ruling.Again {
 			defs = append(defs, d)
 		}
 	}
-	return defs, false
+	return defs, false, len(defs) > 0 && len(known) > 1
 }
 
 // keeps reports whether the text of one more statement can be kept.
@@ -260,6 +268,32 @@ func (s *session) remember(text []byte, d decided) {
 type portals struct {
 	unnamed *run
 	named   map[string]*run
+	// lost is set where one was forgotten before which the gate has something to
+	// run.
+	lost bool
+}
+
+func (p *portals) has(name []byte) bool {
+	if len(name) == 0 {
+		return p.unnamed != nil
+	}
+	return p.named[string(key(name))] != nil
+}
+
+// restore has the portal be again that a Bind, which failed, would have
+// replaced. What the entry has of it then is to be released.
+func (p *portals) restore(e *entry) {
+	at := p.unnamed
+	if e.run.portal != "" {
+		at = p.named[e.run.portal]
+	}
+	switch {
+	case at != e.run:
+	case e.run.portal != "":
+		p.named[e.run.portal], e.replaced = e.replaced, e.run
+	default:
+		p.unnamed, e.replaced = e.replaced, e.run
+	}
 }
 
 func (p *portals) each(f func(*run)) {
@@ -290,13 +324,13 @@ func (s *session) portal(name []byte) *run {
 }
 
 // open enters a portal, and gives the one that it replaces.
-func (s *session) open(name []byte, r *run) (replaced *run) {
+func (s *session) open(name []byte, opened *run) (replaced *run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.refs++
-	r.bound = s.asked
+	opened.refs++
+	opened.bound, opened.segment = s.asked, s.segment
 	if len(name) == 0 {
-		replaced, s.portals.unnamed = s.portals.unnamed, r
+		replaced, s.portals.unnamed = s.portals.unnamed, opened
 		return replaced
 	}
 	k := string(key(name))
@@ -307,11 +341,15 @@ func (s *session) open(name []byte, r *run) (replaced *run) {
 	if replaced == nil && len(s.portals.named) >= maxPortals {
 		for other, r := range s.portals.named {
 			delete(s.portals.named, other)
-			replaced = r
-			break
+			s.portals.lost = s.portals.lost || len(r.own) > 0
+			s.portals.named[k] = opened
+			return r
 		}
 	}
-	s.portals.named[k] = r
+	if replaced != nil {
+		opened.portal = k
+	}
+	s.portals.named[k] = opened
 	return replaced
 }
 

@@ -100,14 +100,17 @@ func (u *upward) substitute(e entry, length int, text []byte) error {
 
 // expect enters a message that will be answered, before it is sent.
 func (u *upward) expect(e entry) error {
-	skipped, err := u.queueUp(e)
-	if skipped && e.kind == 'Q' {
-		u.release(e.run)
+	skipped, err := u.queueUp(&e)
+	if skipped {
+		if e.kind == 'Q' {
+			u.release(e.run)
+		}
+		u.release(e.replaced)
 	}
 	return err
 }
 
-func (u *upward) queueUp(e entry) (skipped bool, err error) {
+func (u *upward) queueUp(e *entry) (skipped bool, err error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for u.queue.n >= maxPending && !u.ended {
@@ -178,6 +181,9 @@ func (u *upward) query(length int) (bool, error) {
 	r := u.newRun(d.ruling, d.judged)
 	r.doubt = d.doubt
 	u.limitRows(d.ruling)
+	if len(d.ruling.Before) > 0 {
+		return true, u.queryAfter(r, length, text)
+	}
 	return true, u.send(entry{kind: 'Q', run: r}, length)
 }
 
@@ -216,7 +222,7 @@ func (u *upward) tooLong(e entry, length int, name []byte) (bool, error) {
 	switch e.kind {
 	case 'P':
 		u.text = appendParse(u.text[:0], name, e.token)
-	case 'B':
+	case 'B', 'E':
 		u.text = appendBind(u.text[:0], e.token)
 	default:
 		u.text = appendQuery(u.text[:0], e.token)
@@ -246,6 +252,7 @@ func (u *upward) parse(length int) (bool, error) {
 		return true, u.malformed('P', length, ok && ok2)
 	}
 	d := u.decide(text, true)
+	d.ruling.Again = d.ruling.Again || len(d.ruling.Before) > 0
 	if !d.refused && d.ruling.Again && !u.keeps(text) {
 		return u.tooLong(entry{kind: 'P'}, length, name)
 	}
@@ -257,7 +264,7 @@ func (u *upward) parse(length int) (bool, error) {
 	if len(name) > 0 { // it may be run long after
 		d.ruling.By = d.ruling.By.Lasting()
 	}
-	def := &definition{ruling: d.ruling, judged: d.judged, backslash: d.backslash, doubt: d.doubt, types: oids(rest[2:])}
+	def := &definition{ruling: d.ruling, judged: d.judged, backslash: d.backslash, unclear: d.unclear, doubt: d.doubt, types: oids(rest[2:])}
 	if d.ruling.Again {
 		def.sql = string(text)
 		u.remember(text, d)
@@ -284,7 +291,19 @@ func (u *upward) execute(length int) (bool, error) {
 	case !ok:
 		return true, u.malformed('E', length, false)
 	}
-	return true, u.send(entry{kind: 'E', run: u.portal(name)}, length)
+	r, lost, err := u.meantPortal(name)
+	switch {
+	case err != nil:
+		return false, err
+	case lost:
+		return u.tooLong(entry{kind: 'E'}, length, nil)
+	}
+	if r != nil {
+		if err := u.prove(r); err != nil {
+			return false, err
+		}
+	}
+	return true, u.send(entry{kind: 'E', run: r}, length)
 }
 
 // name reads the name that stands skip bytes into the body, once that much was

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // guessing are attacks on passwords, and on who has one. Each address that they
@@ -71,10 +74,12 @@ func spray(ctx context.Context, t *Target) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	for range 39 {
-		if _, err := newVisitor(t).guess(ctx, marker()+"@example.com", fashion); err != nil {
-			return Result{}, err
-		}
+	err = atOnce(39, func(int) error {
+		_, err := newVisitor(t).guess(ctx, marker()+"@example.com", fashion)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
 	}
 	attacker := newVisitor(t)
 	if _, err := attacker.guess(ctx, victim.email, fashion); err != nil {
@@ -97,28 +102,58 @@ func stuff(addresses int) func(context.Context, *Target) (Result, error) {
 		for i := range machines {
 			machines[i] = newVisitor(t)
 		}
-		var refused *refusedError
-		for i := 0; i < list && len(machines) > 0; {
-			email, password := marker()+"@example.com", "elsewhere-"+marker()
-			if i == list-1 {
-				email, password = victim.email, victim.password
+		var next, left atomic.Int64
+		left.Store(int64(addresses))
+		err = atOnce(addresses, func(at int) error {
+			for guesses := 0; addresses < list || guesses == 0; guesses++ {
+				if next.Add(1) >= list { // the last one is the victim's
+					return nil
+				}
+				_, err := machines[at].guess(ctx, marker()+"@example.com", "elsewhere-"+marker())
+				var refused *refusedError
+				if errors.As(err, &refused) && left.Add(-1) > 0 {
+					machines[at] = nil
+					next.Add(-1) // another goes on with it
+					return nil
+				}
+				if err != nil {
+					return err
+				}
 			}
-			at := i % len(machines)
-			attacker := machines[at]
-			_, err := attacker.guess(ctx, email, password)
-			switch {
-			case errors.As(err, &refused):
-				machines = append(machines[:at], machines[at+1:]...)
-			case err != nil:
-				return Result{}, err
-			case i == list-1:
-				return attacker.opens(ctx, email, "the last of the list had the same password here", "the right password was not taken any more")
-			default:
-				i++
-			}
+			return nil
+		})
+		if err != nil {
+			return Result{}, err
 		}
-		return Result{}, refused
+		attacker := machines[slices.IndexFunc(machines, func(v *visitor) bool { return v != nil })]
+		if _, err := attacker.guess(ctx, victim.email, victim.password); err != nil {
+			return Result{}, err
+		}
+		return attacker.opens(ctx, victim.email, "the last of the list had the same password here", "the right password was not taken any more")
 	}
+}
+
+// machinesAtOnce is how many of an attacker's machines are at work at a time.
+const machinesAtOnce = 16
+
+// atOnce does n things, some at a time as an attacker's machines do, and gives the
+// first error.
+func atOnce(n int, do func(i int) error) error {
+	turns, errs := make(chan struct{}, machinesAtOnce), make(chan error, n)
+	for i := range n {
+		turns <- struct{}{}
+		go func() {
+			defer func() { <-turns }()
+			errs <- do(i)
+		}()
+	}
+	var first error
+	for range n {
+		if err := <-errs; first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // enumerate asks about names that have an account and about some that have none,
@@ -136,18 +171,32 @@ func enumerate(ctx context.Context, t *Target) (Result, error) {
 		if _, err := victim.guess(ctx, victim.email, victim.password); err != nil {
 			return Result{}, preparing(err)
 		}
-		for n := range tries {
-			for name, exists := range map[string]bool{victim.email: true, marker() + "@example.com": false} {
-				if last, err = newVisitor(t).guess(ctx, name, fmt.Sprint("wrong ", n, marker())); err != nil {
-					return Result{}, err
-				}
-				told[exists][alert.FindString(string(last.body))] = true
+		var mu sync.Mutex
+		err = atOnce(2*tries, func(n int) error {
+			name, exists := victim.email, n%2 == 0
+			if !exists {
+				name = marker() + "@example.com"
 			}
+			r, err := newVisitor(t).guess(ctx, name, fmt.Sprint("wrong ", n, marker()))
+			if err != nil {
+				return err
+			}
+			words := alert.FindString(string(r.body))
+			if words == "" { // another page than the shop's: all of it counts
+				words = string(r.body)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			told[exists][words], last = true, r
+			return nil
+		})
+		if err != nil {
+			return Result{}, err
 		}
 	}
 	apart := len(told[true]) > 0
 	for words := range told[true] {
 		apart = apart && !told[false][words]
 	}
-	return judged(last, apart, "the answers tell accounts from strangers", "the answers are alike")
+	return judgedBy("identity/throttle", last, apart, "the answers tell accounts from strangers", "the answers are alike")
 }

@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,10 +17,6 @@ import (
 	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/identity/signin"
 )
-
-// RuleFixation is told where a sign-in does not renew the session: whoever knew
-// its cookie before is signed in too (session fixation, CWE-384).
-const RuleFixation = "session-fixation"
 
 // A SignIn is one that succeeded.
 type SignIn struct {
@@ -32,6 +30,11 @@ type SignIn struct {
 	Halfway, SecondFactor bool
 	// Records are rows that the exchange of the sign-in is known to have read.
 	Records []exchange.Record
+	// Household is the client's (gatehouse.Household), and Device is set where the
+	// client is given what its device is known by from now on. Without a device a
+	// session that is not renewed is told, and [Source.Held] refuses it to nobody.
+	Household netip.Prefix
+	Device    bool
 }
 
 // A Bound is what Bind found.
@@ -67,8 +70,9 @@ func (s *Source) Bind(ctx context.Context, in SignIn) (Bound, error) {
 	creds := s.usable(in.Request, gained, in.Account)
 	if len(creds) == 0 {
 		creds = s.existing(in.Request)
-		if len(creds) > 0 {
-			b.Decision = gatehouse.Denied(RuleFixation, gatehouse.Place{Kind: gatehouse.Cookie, Name: creds[0].name},
+		s.markFixed(creds, in.Account, now)
+		if i := slices.IndexFunc(creds, func(c gain) bool { return c.fixed }); i >= 0 {
+			b.Decision = gatehouse.Denied(RuleFixation, gatehouse.Place{Kind: gatehouse.Cookie, Name: creds[i].name},
 				"the sign-in did not renew the session's cookie: whoever knew it before is signed in too")
 		}
 	}
@@ -78,9 +82,12 @@ func (s *Source) Bind(ctx context.Context, in SignIn) (Bound, error) {
 		return b, s.write(ctx, changed...)
 	}
 	x := s.begin(in, now)
+	if in.Device && b.Decision.Verdict != gatehouse.Pass {
+		x.holder = newHolder(in)
+	}
 	changed = append(changed, s.enter(x)...)
 	for _, c := range creds {
-		s.hold(x, held{hash: s.hash(c.value), name: c.name, expires: c.expires})
+		s.hold(x, held{hash: s.hash(c.value), name: c.name, expires: c.expires, fixed: c.fixed})
 	}
 	b.Principal, b.Credentials = *x.principal.Load(), len(creds)
 	s.mu.Unlock()
@@ -116,6 +123,13 @@ func (s *Source) begin(in SignIn, now time.Time) *session {
 		p.Tenant, p.Roles, p.Aliases = c.Tenant, c.Roles, c.Aliases
 	}
 	s.fromRecords(p, in.Records)
+	for _, other := range s.byAccount[signin.Account(account)] { // what the person's other sessions were told
+		for _, a := range other.principal.Load().Aliases {
+			if a.Provenance == fromMe {
+				addAlias(p, a)
+			}
+		}
+	}
 	x.principal.Store(p)
 	return x
 }
@@ -125,12 +139,14 @@ type gain struct {
 	name, value string
 	expires     time.Time
 	deleted     bool
+	// fixed is set where others may have known it before the sign-in.
+	fixed bool
 }
 
 // gained are the cookies and tokens that an answer gives.
 func (s *Source) gained(r *http.Request, a signin.Answer, now time.Time) (all []gain) {
 	for _, c := range signin.SetCookies(a.Header, now) {
-		all = append(all, gain{c.Name, c.Value, c.Expires, c.Deleted})
+		all = append(all, gain{name: c.Name, value: c.Value, expires: c.Expires, deleted: c.Deleted})
 	}
 	all = append(all, tokens(a, nil)...)
 	if _, _, basic := r.BasicAuth(); basic {
@@ -277,6 +293,20 @@ func (s *Source) existing(r *http.Request) (creds []gain) {
 		}
 	})
 	return creds
+}
+
+// markFixed marks those of the client's credentials that a sign-in left as they
+// were: all but those of a session of the same account that had been given it by
+// a sign-in, which nobody else knew. The caller holds mu.
+func (s *Source) markFixed(creds []gain, account string, now time.Time) {
+	for i := range creds {
+		c := &creds[i]
+		h := s.hash(c.value)
+		x := s.bound[h]
+		own := x != nil && x.account == account && x.lives(h, now, s.o.Idle) &&
+			!slices.ContainsFunc(x.held, func(was held) bool { return was.hash == h && was.fixed })
+		c.fixed = !own
+	}
 }
 
 // supersede ends what the client's credentials were bound to: it has signed in

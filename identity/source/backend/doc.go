@@ -16,9 +16,10 @@
 // It trusts its caller's word that a sign-in succeeded and whose it was
 // (signin.Verdict.Binds), and the backend's that a credential is not another's.
 // It does not know when the backend ends a session by itself: such a credential
-// stays bound until it expires here, and opens nothing there. It stops nothing:
-// a sign-in that does not renew the session (session fixation) is told, and what
-// is bound is then the session that was.
+// stays bound until it expires here, and opens nothing there. A sign-in
+// that does not renew the session (session fixation) is told, and what is bound is
+// then the session that was: [Source.Held] stops others than the device that signed
+// in from using it, where the caller knows devices.
 //
 // Of credentials only keyed hashes are held. Sessions are bounded in number, by
 // account and together; where there are more, that which was not used for longest

@@ -92,7 +92,8 @@ func (s *Source) sessionOf(r *http.Request, in *input.Inputs, refreshes bool, no
 	if x == nil && refreshes && in != nil {
 		left := maxPresented
 		for _, i := range in.Body() {
-			name := i.Place.Name[strings.LastIndexAny(i.Place.Name, ".]")+1:]
+			name := strings.TrimSuffix(i.Place.Name, ")") // of an argument of GraphQL
+			name = name[strings.LastIndexAny(name, ".](")+1:]
 			if left > 0 && len(i.Value) >= minToken && len(i.Value) <= maxToken && signin.TokenName(name) {
 				left--
 				note(i.Value)
@@ -226,15 +227,16 @@ func (s *Source) Sessions() int {
 	return s.count
 }
 
-// meOf is the declared route that an answer is of, or nil.
 // Reads reports whether [Source.Follow] looks into the body of an answer with this
 // status to the request.
 func (s *Source) Reads(r *http.Request, status int) bool {
 	return s.meOf(r, signin.Answer{Status: status}) != nil || refreshing(r)
 }
 
+// meOf is the declared route that an answer is of, or nil. A request with a query
+// or a body is none: it may ask for somebody else.
 func (s *Source) meOf(r *http.Request, a signin.Answer) *me {
-	if r.Method != http.MethodGet || a.Status != http.StatusOK {
+	if r.Method != http.MethodGet || a.Status != http.StatusOK || r.URL.RawQuery != "" || r.ContentLength != 0 {
 		return nil
 	}
 	for i := range s.me {
@@ -251,6 +253,9 @@ const (
 	maxAliases = 16
 )
 
+// fromMe is the provenance of what a declared route told.
+const fromMe = "/me"
+
 // learn takes aliases from the JSON of a declared route.
 func (x *session) learn(m *me, a signin.Answer) (changed bool) {
 	p := *x.principal.Load()
@@ -264,7 +269,7 @@ func (x *session) learn(m *me, a signin.Answer) (changed bool) {
 			text = v.String()
 		}
 		if wanted && text != "" && len(text) <= maxAlias {
-			changed = addAlias(&p, gatehouse.Alias{Name: name, Value: text, Provenance: "/me"}) || changed
+			changed = addAlias(&p, gatehouse.Alias{Name: name, Value: text, Provenance: fromMe}) || changed
 		}
 	})
 	if changed {

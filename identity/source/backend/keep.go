@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -28,6 +29,15 @@ type kept struct {
 	Absolute  time.Time           `json:"absolute"`
 	Seen      time.Time           `json:"seen"`
 	Held      []keptHeld          `json:"held"`
+	// Holder is missing in records of before there was one: their sessions are
+	// told of, as they were.
+	Holder *keptHolder `json:"holder,omitempty"`
+}
+
+type keptHolder struct {
+	Household netip.Prefix `json:"household,omitzero"`
+	Path      string       `json:"path,omitempty"`
+	Met       bool         `json:"met,omitempty"`
 }
 
 type keptHeld struct {
@@ -35,6 +45,7 @@ type keptHeld struct {
 	Name     string    `json:"name,omitempty"`
 	Expires  time.Time `json:"expires,omitzero"`
 	Replaced time.Time `json:"replaced,omitzero"`
+	Fixed    bool      `json:"fixed,omitempty"`
 }
 
 // load reads the sessions. What can't be read is no session.
@@ -57,10 +68,14 @@ func (s *Source) load(ctx context.Context) error {
 		x.seen.Store(k.Seen.UnixNano())
 		x.written.Store(k.Seen.UnixNano())
 		x.principal.Store(&k.Principal)
+		if o := k.Holder; o != nil {
+			x.holder = &holder{household: o.Household, path: o.Path}
+			x.holder.met.Store(o.Met)
+		}
 		s.enter(x)
 		for _, h := range k.Held {
 			if len(h.Hash) == len(credential{}) {
-				s.hold(x, held{credential(h.Hash), h.Name, h.Expires, h.Replaced})
+				s.hold(x, held{credential(h.Hash), h.Name, h.Expires, h.Replaced, h.Fixed})
 			}
 		}
 	}
@@ -73,8 +88,13 @@ func (s *Source) op(x *session) (store.Op, error) {
 		return store.Op{Record: store.Record{Kind: sessionKind, Key: x.id}, Delete: true}, nil
 	}
 	k := kept{Principal: *x.principal.Load(), Halfway: x.halfway, Began: x.began, Absolute: x.absolute, Seen: time.Unix(0, x.seen.Load()).UTC()}
+	fixed := false
 	for _, c := range x.held {
-		k.Held = append(k.Held, keptHeld{c.hash[:], c.name, c.expires, c.replaced})
+		k.Held = append(k.Held, keptHeld{c.hash[:], c.name, c.expires, c.replaced, c.fixed})
+		fixed = fixed || c.fixed
+	}
+	if o := x.holder; o != nil && fixed {
+		k.Holder = &keptHolder{o.household, o.path, o.met.Load()}
 	}
 	value, err := json.Marshal(k)
 	if err != nil {

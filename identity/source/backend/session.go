@@ -20,6 +20,9 @@ type session struct {
 	halfway   bool
 	principal atomic.Pointer[gatehouse.Principal]
 	held      []held
+	// holder is who signed in, where the device that did is known again; nil
+	// where not. It matters where a credential is fixed.
+	holder *holder
 	// began and absolute bound it; seen is when it was used last, and written when
 	// it was written down, in nanoseconds.
 	began, absolute time.Time
@@ -37,6 +40,8 @@ type held struct {
 	expires time.Time
 	// replaced is when another took its place.
 	replaced time.Time
+	// fixed is set where it was there before the sign-in.
+	fixed bool
 }
 
 const (
@@ -93,6 +98,9 @@ func (s *Source) hold(x *session, c held) bool {
 	c.name = strings.Clone(c.name)
 	x.held = append(x.held, c)
 	s.bound[c.hash] = x
+	if c.fixed {
+		s.fixed.Add(1)
+	}
 	if !isToken(c.name) && (s.names[c.name] > 0 || len(s.names) < maxNames) {
 		s.names[c.name]++
 	}
@@ -107,6 +115,9 @@ func (s *Source) drop(x *session, h credential) {
 	i := slices.IndexFunc(x.held, func(c held) bool { return c.hash == h })
 	if i < 0 {
 		return
+	}
+	if x.held[i].fixed {
+		s.fixed.Add(-1)
 	}
 	if name := x.held[i].name; s.names[name] > 0 {
 		if s.names[name]--; s.names[name] == 0 {

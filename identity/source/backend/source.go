@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -81,6 +82,8 @@ type Source struct {
 	// strangers are cookies that visitors were given who are nobody in particular.
 	strangers map[string]bool
 	count     int
+	// fixed is how many credentials are held that a sign-in did not renew.
+	fixed atomic.Int64
 	// dirty are sessions whose last change is not written down yet.
 	dirty map[*session]struct{}
 	swept time.Time

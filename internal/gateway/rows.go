@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/gatehousehq/gatehouse/application/ownership"
+	"github.com/gatehousehq/gatehouse/data/sqlgate/pgwire"
+	"github.com/gatehousehq/gatehouse/exchange"
+)
+
+// This file says whose the rows are that an answer was made from, as far as it is
+// known exactly.
+
+// maxLookedUp bounds the owners that are looked up by key for one answer.
+const maxLookedUp = 16
+
+// rowsOf are those of one exchange.
+type rowsOf struct {
+	gate *Gate
+	x    *exchange.Exchange
+}
+
+var _ ownership.Rows = rowsOf{}
+
+// rows are those that the answer was made from; nil where no SQL gate could tell.
+func (g *Gate) rows(x *exchange.Exchange) ownership.Rows {
+	if len(g.sql.all) == 0 {
+		return nil
+	}
+	return rowsOf{g, x}
+}
+
+// watchRows has the SQL gates note whose rows an exchange reads.
+func (g *Gate) watchRows(x *exchange.Exchange, o *ownership.Ownership) {
+	if len(g.sql.all) == 0 {
+		return
+	}
+	if tables := o.Tables(); len(tables) > 0 {
+		g.backend.WatchOwners(x, tables...)
+	}
+	if x.Principal.Known() && !x.Watched() {
+		x.Watch(ownerColumn) // to learn from
+	}
+}
+
+// Owners gives the owners of all rows of a column's table.
+func (r rowsOf) Owners(ctx context.Context, column, key string) (owners []string, known bool) {
+	values, rows, whole := r.x.Distinct(column)
+	if whole {
+		return values, rows > 0
+	}
+	keys, whole := r.x.Unowned(column)
+	if !whole || key == "" || len(keys) == 0 || len(keys) > maxLookedUp {
+		return nil, false
+	}
+	owners = slices.Clone(values)
+	for _, k := range keys {
+		found, err := r.gate.lookUp(ctx, column, key, k)
+		if err != nil || len(found) == 0 {
+			return nil, false
+		}
+		for _, o := range found {
+			if !slices.Contains(owners, o) {
+				owners = append(owners, o)
+			}
+		}
+	}
+	return owners, true
+}
+
+// lookUp asks the database whose a row is, by the first SQL gate that has the table.
+func (g *Gate) lookUp(ctx context.Context, column, key, value string) ([]string, error) {
+	at := strings.LastIndexByte(column, '.')
+	ask := pgwire.Lookup{Table: column[:at], Column: column[at+1:], Key: key, Value: value}
+	for _, s := range g.sql.all {
+		if len(s.config.Clients) == 0 {
+			continue
+		}
+		ask.User = s.config.Clients[0].User
+		owners, err := s.gate.Owner(ctx, ask)
+		if errors.Is(err, pgwire.ErrNoColumn) {
+			continue
+		}
+		return owners, err
+	}
+	return nil, pgwire.ErrNoColumn
+}
+
+// ownerColumn reports whether a column is called as one that says whose a row is.
+func ownerColumn(column string) bool {
+	name := strings.ToLower(column[strings.LastIndexByte(column, '.')+1:])
+	switch name {
+	case "user_id", "owner_id", "account_id", "customer_id", "author_id", "member_id", "person_id", "userid", "ownerid", "created_by", "owner", "username", "user_name":
+		return strings.IndexByte(column, '.') >= 0
+	}
+	return false
+}
+
+// ownersOf are what the rows of an exchange say of whose they are, to learn from.
+func ownersOf(x *exchange.Exchange) map[string][]string {
+	var all map[string][]string
+	for _, r := range x.Records() {
+		for i, column := range r.Columns {
+			if !ownerColumn(column) || slices.Contains(all[column], r.Values[i]) {
+				continue
+			}
+			if all == nil {
+				all = make(map[string][]string)
+			}
+			all[column] = append(all[column], r.Values[i])
+		}
+	}
+	return all
+}

@@ -1,0 +1,3 @@
+// Package ownership tries what is learned of ownership, and the rules of it, on
+// applications as a whole.
+package ownership
