@@ -195,7 +195,7 @@ func requestRungs() []requestRung {
 			stops:  "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
 			why:    "says who the request is from; every later rung, the backend and the events go by it",
 			event:  events.TokenRefused,
-			missed: "nobody is known: what application.access asks a sign-in for is refused, and identity/throttle counts every sign-in as a failure, so that it refuses their owners",
+			missed: "nobody is known: what application.access asks a sign-in for is refused, and so is what application.ownership has as somebody's; identity/throttle counts every sign-in as a failure, so that it refuses their owners",
 		}, sourceRung},
 		{rung{
 			name:  access.Rung,
