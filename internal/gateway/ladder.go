@@ -243,8 +243,8 @@ func requestRungs() []requestRung {
 			stops: "fields that clients of a route do not send, and that say who somebody is, what they may or what something costs (mass assignment)",
 			why:   "as the inputs are read and it is known who sends them",
 			mode:  gatehouse.Observe,
-			rules: map[string]gatehouse.Mode{ownership.RuleField: gatehouse.Observe},
-			apart: []string{ownership.RuleField},
+			rules: map[string]gatehouse.Mode{ownership.RuleField: gatehouse.Observe, ownership.RuleExposure: gatehouse.Observe},
+			apart: []string{ownership.RuleExposure, ownership.RuleField},
 			event: events.AuthzFail,
 		}, fieldsRung},
 		{rung{
