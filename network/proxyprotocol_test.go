@@ -253,8 +253,9 @@ func TestProxyProtocol_OthersWithoutHeader_PassUnlessOnlySendersMay(t *testing.T
 }
 
 func TestProxyProtocol_SilentSender_HoldsUpNobodyAndIsCut(t *testing.T) {
+	const timeout = time.Second
 	s := newSetup(t, Lists{})
-	ln := proxied(t, s, ProxyProtocolOptions{Senders: prefixes(t, "127.0.0.1/32"), Timeout: 300 * time.Millisecond})
+	ln := proxied(t, s, ProxyProtocolOptions{Senders: prefixes(t, "127.0.0.1/32"), Timeout: timeout})
 	silent, err := net.Dial("tcp", ln.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -267,14 +268,14 @@ func TestProxyProtocol_SilentSender_HoldsUpNobodyAndIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if waited := time.Since(began); waited > 250*time.Millisecond {
+	if waited := time.Since(began); waited > timeout*3/4 {
 		t.Errorf("waited %s behind a silent sender", waited)
 	}
 	if got := s.refusedBy(t); got != RuleBadHeader {
 		t.Errorf("the silent sender is refused by %q", got)
 	}
 	// The deadline of the header does not end what follows.
-	time.Sleep(350 * time.Millisecond)
+	time.Sleep(timeout + 50*time.Millisecond)
 	if _, err := c.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("error %v, want the end", err)
 	}

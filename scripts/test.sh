@@ -48,10 +48,10 @@ beside() { # modules that are not the product's: they build, and their own tests
 # The race detector is for packages where goroutines meet: a package is one if
 # it, or its test, starts goroutines or imports what synchronises them. Tests
 # that only compute, for long, stand in files *_pure_test.go, which the race
-# detector does not build: their packages run without it as well. Of tests/, which
-# drive whole programs, apps and attribution have it in each run, and the others in
-# the long run: it makes them slow.
-packages() { # yes|no
+# detector does not build: they, and no other of their packages, run without it as
+# well. Of tests/, which drive whole programs, apps and attribution have it in each
+# run, and the others in the long run: it makes them slow.
+packages() { # yes|no|pure
   local list
   list=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}} {{join .Imports ","}},{{join .TestImports ","}},{{join .XTestImports ","}},{{end}}' ./...) || return 1
   local path dir imports meet
@@ -63,16 +63,22 @@ packages() { # yes|no
     if [ "${GATEHOUSE_LONG:-}" != 1 ]; then
       case "$path" in */tests/apps | */tests/attribution) ;; */tests/*) meet=no ;; esac
     fi
-    if [ $meet = "$1" ] || { [ "$1" = no ] && compgen -G "$dir/*_pure_test.go" >/dev/null; }; then echo "$path"; fi
+    if [ $meet = "$1" ] || { [ "$1$meet" = pureyes ] && compgen -G "$dir/*_pure_test.go" >/dev/null; }; then echo "$path"; fi
   done < <(sort -r <<<"$list") # the long ones of tests/ first
 }
 
+built=$(mktemp -d)
+trap 'rm -rf "$built"' EXIT
 race=""
 skipped=""
+export GORACE="atexit_sleep_ms=0" # races are told as they are found; else each program sleeps for a second before it exits
 if [ "$(go env CGO_ENABLED)" = 1 ] && command -v "$(go env CC)" >/dev/null; then race=-race
 else skipped="the race detector: there is no C compiler; ./scripts/setup.sh installs gcc"; fi
 
-tests() { # race or not, flags
+only_pure() { # the tests of *_pure_test.go, as -run has them
+  git ls-files -co --exclude-standard -- '*_pure_test.go' | xargs sed -nE 's/^func ((Test|Fuzz|Example)[A-Za-z0-9_]*)\(.*/\1/p' | paste -sd'|'
+}
+tests() { # yes|no|pure, flags
   local list
   list=$(packages "$1") || return 1
   [ -n "$list" ] || return 0
@@ -84,7 +90,11 @@ tests() { # race or not, flags
 all_tests() { # one list after the other, since both want every core
   {
     status=0
+    # What drives the command as a program shares it.
+    export GATEHOUSE_TEST_BUILT=$built/gatehouse
+    go build -ldflags=-w -o "$GATEHOUSE_TEST_BUILT" ./cmd/gatehouse || status=1
     tests no "" || status=1
+    tests pure "-run ^($(only_pure))\$" || status=1
     tests yes "$race" || status=1
     exit $status
   } 2>&1 | go run -C tools ./testsummary $strict -installable "$(./scripts/setup.sh --list | tr '\n' ' ')"

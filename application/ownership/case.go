@@ -69,6 +69,9 @@ func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 		if !r.names(q.Method) && !slices.ContainsFunc(q.Overrides, r.names) {
 			continue
 		}
+		if !r.matched.Load() {
+			r.matched.Store(true)
+		}
 		if r.Public.Given() {
 			if exact {
 				break // it stands before what follows

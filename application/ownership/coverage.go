@@ -78,3 +78,13 @@ func (o *Ownership) Uncovered() (list []Uncovered, beyond uint64) {
 	})
 	return list, o.coverage.beyond
 }
+
+// Unmatched are the paths of rules that no request matched since New.
+func (o *Ownership) Unmatched() (paths []string) {
+	for _, r := range o.rules {
+		if !r.matched.Load() {
+			paths = append(paths, r.Path)
+		}
+	}
+	return paths
+}

@@ -1,10 +1,12 @@
 package ownership
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/input"
+	"github.com/gatehousehq/gatehouse/secret"
 )
 
 // RuleAssignment: a client sets who somebody is, what they may, or what something
@@ -22,8 +24,12 @@ type Profile interface {
 	Request(route, principal string, fields []string) (unusual []string, learned bool)
 }
 
-// maxFields bounds the fields of one request that are looked at.
-const maxFields = 256
+// maxFields bounds the fields of one request that are looked at, maxRoute what a
+// route is called.
+const (
+	maxFields = 256
+	maxRoute  = 512
+)
 
 // Fields decides about the fields that a change sends. client tells people apart who
 // are nobody in particular. Every decision but one that passes is about one field.
@@ -31,43 +37,34 @@ func Fields(q *Request, client string, p Profile) gatehouse.Decision {
 	if !q.change() || q.Inputs == nil {
 		return gatehouse.Passed()
 	}
-	rest := gatehouse.Passed()
-	for route, sent := range sentBy(q) {
-		switch d := fields(q, client, p, route, sent); {
-		case d.Rule == RuleAssignment:
-			return d
-		case rest.Verdict == gatehouse.Pass:
-			rest = d
-		}
+	all, _ := q.Inputs.Operations()
+	if len(all) == 0 {
+		return sends(q, client, p, q.Route, fieldsOf(q.Inputs.Body()))
 	}
-	return rest
-}
-
-// sentBy are the fields of a change, by the route that has them. A mutation of
-// GraphQL is a route of its own: at one path stand all that an application has.
-func sentBy(q *Request) map[string][]field {
-	all, whole := q.Inputs.Operations()
-	graphql := whole && len(all) > 0
-	by := map[string][]field{q.Route: fieldsOf(q.Inputs.Body(), graphql)}
-	if !graphql {
-		return by
-	}
+	route := q.Route // each operation is one of its own
 	for _, op := range all {
-		if !op.Mutation() {
-			continue
-		}
-		for _, i := range op.Inputs[:min(len(op.Inputs), maxFields)] {
-			root, argument, ok := strings.Cut(strings.TrimSuffix(i.Place.Name, ")"), "(")
-			if route := q.Route + " " + root; ok && (len(by) < maxFields || by[route] != nil) {
-				by[route] = append(by[route], field{strings.ToLower(argument), i.Value, i.Place})
-			}
-		}
+		route += " " + op.Kind + "." + strings.Join(op.Fields, ",")
 	}
-	return by
+	d := sends(q, client, p, route, argumentsOf(q.Inputs.GraphQL()))
+	if d.Rule == RuleAssignment {
+		return d
+	}
+	// A document can stand beside the fields of a route that knows nothing of it.
+	beside := slices.DeleteFunc(fieldsOf(q.Inputs.Body()), func(f field) bool { return carries(f.name) })
+	if more := sends(q, client, p, q.Route, beside); more.Verdict != gatehouse.Pass {
+		return more
+	}
+	return d
 }
 
-// fields decides about those of one route.
-func fields(q *Request, client string, p Profile, route string, sent []field) gatehouse.Decision {
+// carries reports whether a field is one of those that a request of GraphQL has.
+func carries(name string) bool {
+	name, _, _ = strings.Cut(name, ".")
+	return name == "query" || name == "variables" || name == "operationname" || name == "extensions"
+}
+
+// sends decides about the fields of one route.
+func sends(q *Request, client string, p Profile, route string, sent []field) gatehouse.Decision {
 	if len(sent) == 0 {
 		return gatehouse.Passed()
 	}
@@ -79,7 +76,7 @@ func fields(q *Request, client string, p Profile, route string, sent []field) ga
 	if q.Principal.Known() {
 		who = keyOf(&q.Principal)
 	}
-	unusual, learned := p.Request(route, who, names)
+	unusual, learned := p.Request(secret.Cut(route, maxRoute), who, names)
 	if !learned || len(unusual) == 0 {
 		return gatehouse.Passed()
 	}
@@ -87,7 +84,7 @@ func fields(q *Request, client string, p Profile, route string, sent []field) ga
 	for _, f := range sent {
 		switch {
 		case !among(f.name, unusual):
-		case privileged(f.name) && !called(&q.Principal, "", f.value):
+		case privileged(&f, &q.Principal):
 			return gatehouse.Denied(RuleAssignment, f.place, "clients of this route do not send this field, which says who somebody is, what they may or what something costs")
 		case rest.Verdict == gatehouse.Pass:
 			rest = gatehouse.Denied(RuleField, f.place, "clients of this route do not ordinarily send this field")
@@ -111,9 +108,8 @@ type field struct {
 }
 
 // fieldsOf are the fields of a body, by the names that frameworks give them. Those
-// that a JSON Patch changes (RFC 6902) stand in the values of its paths. With
-// graphql, those that carry its document and variables are left out.
-func fieldsOf(body []input.Input, graphql bool) (all []field) {
+// that a JSON Patch changes (RFC 6902) stand in the values of its paths.
+func fieldsOf(body []input.Input) (all []field) {
 	for _, i := range body {
 		name := plainName(i.Place.Name)
 		switch i.Place.Kind {
@@ -125,7 +121,7 @@ func fieldsOf(body []input.Input, graphql bool) (all []field) {
 		default:
 			continue
 		}
-		if name == "" || graphql && carries(name) {
+		if name == "" {
 			continue
 		}
 		if len(all) == maxFields {
@@ -136,25 +132,38 @@ func fieldsOf(body []input.Input, graphql bool) (all []field) {
 	return all
 }
 
-// carries reports whether a field of a request of GraphQL is one of its own.
-func carries(name string) bool {
-	name, _, _ = strings.Cut(name, ".")
-	return name == "query" || name == "variables" || name == "operationname" || name == "extensions"
+// argumentsOf are the arguments of GraphQL's fields, by their names.
+func argumentsOf(all []input.Input) (sent []field) {
+	for _, i := range all {
+		name := i.Place.Name[strings.LastIndexByte(i.Place.Name, '(')+1:]
+		if name = plainName(strings.TrimSuffix(name, ")")); name != "" && len(sent) < maxFields {
+			sent = append(sent, field{name, i.Value, i.Place})
+		}
+	}
+	return sent
 }
 
-// privileges are the last parts of names that say who somebody is, what they may, or
-// what something costs.
-var privileges = map[string]bool{
-	"role": true, "roles": true, "roleid": true, "isadmin": true, "admin": true, "superuser": true, "issuperuser": true, "isstaff": true, "staff": true,
-	"permissions": true, "permission": true, "scopes": true, "scope": true, "groups": true, "groupid": true, "privileges": true, "accesslevel": true, "usertype": true, "accounttype": true,
-	"userid": true, "ownerid": true, "owner": true, "accountid": true, "customerid": true, "authorid": true, "createdby": true, "tenantid": true, "tenant": true, "orgid": true, "organizationid": true, "companyid": true,
-	"price": true, "pricecents": true, "amount": true, "total": true, "balance": true, "credit": true, "credits": true, "discount": true, "cost": true,
-	"verified": true, "emailverified": true, "isverified": true, "isactive": true, "active": true, "approved": true, "status": true, "locked": true, "banned": true, "plan": true,
-	"passwordhash": true, "passwordresettoken": true, "resettoken": true, "apikey": true, "mfaenabled": true, "twofactor": true,
-}
+// identities are the last parts of names that say whose something is: to name
+// oneself is in order. privileges are those that say what somebody may, or what
+// something costs.
+var (
+	identities = map[string]bool{
+		"userid": true, "ownerid": true, "owner": true, "accountid": true, "customerid": true, "authorid": true, "createdby": true,
+		"tenantid": true, "tenant": true, "orgid": true, "organizationid": true, "companyid": true,
+	}
+	privileges = map[string]bool{
+		"role": true, "roles": true, "roleid": true, "isadmin": true, "admin": true, "superuser": true, "issuperuser": true, "isstaff": true, "staff": true,
+		"permissions": true, "permission": true, "scopes": true, "scope": true, "groups": true, "privileges": true, "accesslevel": true, "usertype": true, "accounttype": true,
+		"price": true, "pricecents": true, "balance": true, "credit": true, "credits": true, "discount": true,
+		"verified": true, "emailverified": true, "isverified": true, "isactive": true, "approved": true, "locked": true, "banned": true,
+		"passwordhash": true, "passwordresettoken": true, "resettoken": true, "apikey": true, "mfaenabled": true, "twofactor": true,
+	}
+)
 
-// privileged reports whether a field's name is one of privileges.
-func privileged(name string) bool {
-	last := name[strings.LastIndexByte(name, '.')+1:]
-	return privileges[strings.NewReplacer("_", "", "-", "").Replace(last)]
+// privileged reports whether a field sets what its sender must not: a privilege, or
+// whose something is where that is not they themselves.
+func privileged(f *field, p *gatehouse.Principal) bool {
+	last := f.name[strings.LastIndexByte(f.name, '.')+1:]
+	last = strings.NewReplacer("_", "", "-", "").Replace(last)
+	return privileges[last] || identities[last] && !called(p, "", f.value) && f.value != p.Tenant
 }

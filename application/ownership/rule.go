@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -117,6 +118,7 @@ type rule struct {
 	itself  input.Pattern // the path of a thing, where Thing is one
 	ids     []place
 	plan    *answer.Plan // nil: the answer's body tells nothing
+	matched atomic.Bool  // since it was made
 	probe   []string     // Owner.Probe, cut at its wildcards: text, name, text, name, …
 	gives   []giving
 }

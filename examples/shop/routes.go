@@ -49,6 +49,7 @@ func (s *Shop) pageRoutes() map[string]handler {
 		"POST /logout":                   s.logout,
 		"GET /account":                   s.account,
 		"GET /orders/{id}":               s.order,
+		"GET /orders/{id}/invoice":       s.invoice,
 		"POST /orders/{id}/cancel":       s.cancelOrder,
 		"POST /orders/{id}/address":      s.changeAddress,
 		"GET /profile":                   s.profile,

@@ -64,6 +64,7 @@ type demo struct {
 	bareClient, client *http.Client
 	gate               *gateway.Gate
 	ours               *ours // nil: the shops answer everybody
+	without            bool  // a rung is off
 
 	dir     string // thrown away
 	cancel  context.CancelFunc

@@ -13,7 +13,7 @@ import (
 // word by word but for the evidence.
 func TestDemo_Ownership_IsWhatOrdinaryTrafficProposes(t *testing.T) {
 	d := started(t, demoCommand{Attack: true, Database: shop.SQLite.String(), Learn: true})
-	if err := attacks.Customers(t.Context(), &attacks.Target{Base: d.protected, Client: d.client}, 24); err != nil {
+	if err := attacks.Customers(t.Context(), &attacks.Target{Base: d.protected, Client: d.client}, customersOfAWeek); err != nil {
 		t.Fatal(err)
 	}
 	s, err := d.gate.Admin().SuggestOwnership(t.Context())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -139,6 +140,9 @@ func (g *globals) printCoverage(ctx context.Context, rung string) error {
 	}
 	if err == nil && rung != accessRung {
 		err = g.printRoutes("Routes with an identifier that no rule of application.ownership is for (gatehouse suggest ownership)", c.Unowned)
+		if err == nil && len(c.Unmatched) > 0 {
+			_, err = fmt.Fprintf(g.process.Stdout, "Rules of application.ownership that no request has matched: %s\n\n", strings.Join(c.Unmatched, ", "))
+		}
 	}
 	return err
 }

@@ -20,7 +20,7 @@ func (r *reader) checkIdentity(c *Config) {
 			r.fail(key, "is no prefix", "end it with a slash, such as /admin/")
 		}
 	}
-	r.checkOwnership(c)
+	r.checkOwnership(&c.Application.Ownership)
 	for i := range c.Application.RateLimit.Routes {
 		r.checkRouteLimit(item("application.ratelimit.routes", i), &c.Application.RateLimit.Routes[i])
 	}

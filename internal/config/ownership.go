@@ -72,8 +72,7 @@ type OwnershipAdmins struct {
 
 // checkOwnership looks at single rules. What only a whole set of them shows is for
 // application/ownership.
-func (r *reader) checkOwnership(c *Config) {
-	o := &c.Application.Ownership
+func (r *reader) checkOwnership(o *Ownership) {
 	if o.Limit < 1<<10 || o.Limit > 64<<20 {
 		r.fail("application.ownership.limit", "is not between 1KiB and 64MiB", "1MiB suits most sites")
 	}
@@ -96,8 +95,6 @@ func (r *reader) checkOwnership(c *Config) {
 			r.fail(key+".owner.fields", "contradicts field: both say where the owner stands", "remove one of the two")
 		case own.Ledger && len(rule.Gives) == 0:
 			r.fail(key+".owner.ledger", "is set, and nothing gives things to anybody", "add gives: [{path: /checkout, methods: [POST]}]")
-		case own.AtWrite && len(c.Data.SQL) == 0:
-			r.fail(key+".owner.at_write", "leaves changes to an SQL gate, and there is none", "add data.sql, or remove it")
 		case own.Column != "" && !strings.Contains(own.Column, "."):
 			r.fail(key+".owner.column", r.quote(key+".owner.column", own.Column)+" has no table", "write it as orders.user_id")
 		}

@@ -69,6 +69,7 @@ func said(a answered) string {
 }
 
 func TestAlike_FailuresAndRecoveries_TellNoAccountFromNobody(t *testing.T) {
+	t.Parallel() // each failure is held back
 	g := newGate(t, &teller{}, written(t, alike))
 	for _, accept := range []string{"text/html,*/*;q=0.8", "application/json"} {
 		for _, path := range []string{"/login", "/forgot-password"} {
@@ -125,13 +126,14 @@ func TestAlike_APersonWhoMistypes_GetsIn(t *testing.T) {
 
 func TestAlike_TimeOfFailures_IsTheSame(t *testing.T) {
 	g := newGate(t, &teller{compares: 60 * time.Millisecond}, written(t, alike))
-	took := map[string]time.Duration{}
+	// A busy machine makes some of them late, and none early.
+	took := map[string]time.Duration{"ann": time.Minute, "nobody": time.Minute}
 	for i := range 4 {
-		for _, name := range []string{"ann", "nobody"} {
+		for name, least := range took {
 			v := &visitor{g: g, from: fmt.Sprintf("203.0.113.%d", i)}
 			began := time.Now()
 			v.signIn(name, fmt.Sprint("wrong", i))
-			took[name] += time.Since(began) / 4
+			took[name] = min(least, time.Since(began))
 		}
 	}
 	if d := (took["ann"] - took["nobody"]).Abs(); d > 40*time.Millisecond || took["nobody"] < 250*time.Millisecond {

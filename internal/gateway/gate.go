@@ -77,6 +77,8 @@ type Gate struct {
 	ledger    *ledger.Ledger
 	learner   *learn.Learner
 	fields    *profile.Profile
+	answers   atomic.Uint64 // in JSON, that were looked at or could have been
+	exposed   newMembers
 	probes    chan struct{} // those under way
 	promises  promises
 	limiters  limiters

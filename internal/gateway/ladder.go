@@ -195,7 +195,7 @@ func requestRungs() []requestRung {
 			stops:  "credentials that prove false: forged, expired and foreign tokens, certificates of other authorities",
 			why:    "says who the request is from; every later rung, the backend and the events go by it",
 			event:  events.TokenRefused,
-			missed: "nobody is known: what application.access asks a sign-in for is refused, and identity/throttle counts every sign-in as a failure, so that it refuses their owners",
+			missed: "nobody is known: what application.access asks a sign-in for is refused, and so is what application.ownership has as somebody's; identity/throttle counts every sign-in as a failure, so that it refuses their owners",
 		}, sourceRung},
 		{rung{
 			name:  access.Rung,
@@ -243,8 +243,8 @@ func requestRungs() []requestRung {
 			stops: "fields that clients of a route do not send, and that say who somebody is, what they may or what something costs (mass assignment)",
 			why:   "as the inputs are read and it is known who sends them",
 			mode:  gatehouse.Observe,
-			rules: map[string]gatehouse.Mode{ownership.RuleField: gatehouse.Observe},
-			apart: []string{ownership.RuleField},
+			rules: map[string]gatehouse.Mode{ownership.RuleField: gatehouse.Observe, ownership.RuleExposure: gatehouse.Observe},
+			apart: []string{ownership.RuleExposure, ownership.RuleField},
 			event: events.AuthzFail,
 		}, fieldsRung},
 		{rung{

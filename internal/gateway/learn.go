@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/application/ownership"
@@ -72,7 +73,45 @@ func (t *transit) learned(res *http.Response) {
 		Method: t.r.Method, Route: t.x.Route, Path: t.r.URL.EscapedPath(), Principal: t.x.Principal, Inputs: t.x.Inputs,
 		Status: res.StatusCode, Header: res.Header, Body: o.shown, Truncated: o.cut, Owners: ownersOf(t.x),
 	})
+	t.exposes(res)
 	o.shown = nil
+}
+
+// maxExposed bounds the new members that are remembered to have been told.
+const maxExposed = 4096
+
+// exposes tells of members that answers of the route did not have, each once. Of
+// many answers it looks at some.
+func (t *transit) exposes(res *http.Response) {
+	o, g := &t.owns, t.gate
+	if len(o.shown) == 0 || !t.x.Principal.Known() || !strings.Contains(res.Header.Get("Content-Type"), "json") || g.answers.Add(1)%exposedEvery != 0 {
+		return
+	}
+	q := ownership.Request{Route: t.x.Route, Principal: t.x.Principal}
+	for _, member := range ownership.Shown(&q, t.client.Addr.String(), o.shown, g.fields) {
+		key := t.x.Route + " " + profile.Shape(member)
+		g.exposed.Lock()
+		told := g.exposed.told[key] || len(g.exposed.told) >= maxExposed
+		if !told {
+			if g.exposed.told == nil {
+				g.exposed.told = make(map[string]bool)
+			}
+			g.exposed.told[key] = true
+		}
+		g.exposed.Unlock()
+		if step := t.asm.rungByName(ownership.Rung); !told && step != nil {
+			t.judge(step, ownership.NewMember(member))
+		}
+	}
+}
+
+// exposedEvery is which of the answers in JSON is looked at.
+const exposedEvery = 4
+
+// newMembers are those that were told of.
+type newMembers struct {
+	sync.Mutex
+	told map[string]bool
 }
 
 // An OwnershipSuggestion is what is proposed of application.ownership.

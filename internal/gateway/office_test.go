@@ -125,7 +125,7 @@ func TestThrottle_MultipartSignIns_AreFoundAndThrottled(t *testing.T) {
 		name   string
 		size   int
 		before bool
-	}{{"small", 10, false}, {"larger than the limit, fields first", 300 << 10, false}, {"larger than the limit, fields last", 300 << 10, true}} {
+	}{{"small", 10, false}, {"larger than the limit, fields first", 100 << 10, false}, {"larger than the limit, fields last", 100 << 10, true}} {
 		t.Run(c.name, func(t *testing.T) {
 			g, o := officeGate(t, "input: {limit: 64KiB}\napplication: {access: [{path: /home, signed_in: true}]}")
 			owner := &visitor{g: g, from: "198.51.100.1"}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -43,7 +44,11 @@ func (g *Gate) ownershipOf(c *config.Config) (*ownership.Ownership, error) {
 	}
 	o := ownership.Options{Ledger: g.ledger, Limit: int64(c.Application.Ownership.Limit), Now: g.now}
 	for i := range c.Application.Ownership.Rules {
-		o.Rules = append(o.Rules, ownershipRule(&c.Application.Ownership.Rules[i]))
+		rule := ownershipRule(&c.Application.Ownership.Rules[i])
+		if rule.Owner.AtWrite && len(c.Data.SQL) == 0 {
+			return nil, fmt.Errorf("application.ownership.rules[%d].owner.at_write leaves changes to an SQL gate, and there is none: add data.sql, or run with --db", i)
+		}
+		o.Rules = append(o.Rules, rule)
 	}
 	for _, s := range c.Application.Ownership.Shares {
 		o.Shares = append(o.Shares, ownership.Share{Thing: s.Thing, ID: s.ID, Principal: s.Principal, Until: s.Until.Time, Change: s.Change, Reason: s.Reason})

@@ -109,7 +109,7 @@ func TestDrain_EndsStreamsWhenItsTimeIsOver(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-r.Context().Done()
 		close(gone)
-	}), drainWithin(300*time.Millisecond))
+	}), drainWithin(time.Second))
 	c, _, err := websocket.Dial(t.Context(), g.url+"/ws", &websocket.DialOptions{HTTPClient: g.newClient(false)})
 	if err != nil {
 		t.Fatal(err)

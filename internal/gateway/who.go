@@ -276,6 +276,8 @@ type Coverage struct {
 	// for, and UnownedBeyond counts requests for further ones.
 	Unowned       []UncoveredRoute `json:"unowned,omitempty"`
 	UnownedBeyond uint64           `json:"unowned_beyond,omitempty"`
+	// Unmatched are rules of application.ownership that no request matched.
+	Unmatched []string `json:"unmatched,omitempty"`
 }
 
 // An UncoveredRoute is one that no rule is for.
@@ -298,7 +300,7 @@ func (l local) Coverage(context.Context) (Coverage, error) {
 	for _, r := range unowned {
 		c.Unowned = append(c.Unowned, UncoveredRoute(r))
 	}
-	c.UnownedBeyond = beyond
+	c.UnownedBeyond, c.Unmatched = beyond, asm.ownership.Unmatched()
 	return c, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -183,4 +184,15 @@ func Run(t testing.TB, cmd *exec.Cmd) string {
 		t.Fatalf("%s: %v\n%s%s", strings.Join(cmd.Args, " "), err, tail(stdout.String(), 4000), tail(stderr.String(), 4000))
 	}
 	return stdout.String()
+}
+
+// Built gives the path of a program that scripts/setup.sh builds from its source,
+// and skips the test where it has not.
+func Built(t testing.TB, name string) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Need(t, filepath.Join(cache, "gatehouse", "programs", name))
 }

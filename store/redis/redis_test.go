@@ -114,7 +114,11 @@ func TestLimiter_Keys_GoWhenTheyHaveRunOut(t *testing.T) {
 		allowed(t, l, fmt.Sprint(i), rate)
 	}
 	for _, key := range look.Keys(t.Context(), "*").Val() {
-		if left := look.PTTL(t.Context(), key).Val(); left <= 0 || left > 100*time.Millisecond {
+		left := look.PTTL(t.Context(), key).Val()
+		if left == -2 { // it has just run out
+			continue
+		}
+		if left < 0 || left > 100*time.Millisecond {
 			t.Errorf("a key with one unit of 10/s stays for %v, want up to 100ms", left)
 		}
 	}
@@ -252,7 +256,8 @@ func TestLimiter_StrangeValueAtAKey_IsAnError(t *testing.T) {
 // there at all.
 func TestLimiter_ServerThatIsSilent_TakesNoLongerThanTheContext(t *testing.T) {
 	s := redis.Start(t)
-	fresh, used := open(t, store.Options{URL: s.URL()}), open(t, store.Options{URL: s.URL()})
+	const own = 20 * time.Second // far longer than the context's
+	fresh, used := open(t, store.Options{URL: s.URL(), Timeout: own}), open(t, store.Options{URL: s.URL(), Timeout: own})
 	rate := limit.Rate{Count: 10, Per: time.Hour}
 	allowed(t, used, "k", rate)
 	for _, c := range []struct {
@@ -268,7 +273,7 @@ func TestLimiter_ServerThatIsSilent_TakesNoLongerThanTheContext(t *testing.T) {
 			if err == nil {
 				t.Errorf("%s, %s: no error", c.name, name)
 			}
-			if waited := time.Since(start); waited > 600*time.Millisecond {
+			if waited := time.Since(start); waited > own/2 {
 				t.Errorf("%s, %s: waited %v for 100ms", c.name, name, waited)
 			}
 		}

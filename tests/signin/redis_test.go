@@ -77,7 +77,7 @@ func TestRedis_DiesAndComesBackUnderLoad_NoRequestFails(t *testing.T) {
 	for i := range 8 {
 		workers.Go(func() { l.run(t, s, c, stop, i+1) })
 	}
-	phase := 700 * time.Millisecond
+	phase, busy := 700*time.Millisecond, slack
 	if longRun() {
 		phase = 5 * time.Second
 	}
@@ -95,7 +95,10 @@ func TestRedis_DiesAndComesBackUnderLoad_NoRequestFails(t *testing.T) {
 		limited(t, s, c, what.name, i)
 		longest := time.Duration(l.longest.Load())
 		t.Logf("%s: %d requests, the longest %s", what.name, l.answered.Load()-before, longest.Round(time.Millisecond))
-		if longest > cacheTimeout+slack {
+		if i == 0 { // without a fault: what the machine adds by itself
+			busy = max(slack, 3*longest)
+		}
+		if longest > cacheTimeout+busy {
 			t.Errorf("%s: a request took %s, and the timeout is %s", what.name, longest, cacheTimeout)
 		}
 	}

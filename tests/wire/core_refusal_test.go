@@ -22,6 +22,7 @@ func TestGate(t *testing.T) {
 		test func(*testing.T, *postgres.Server)
 	}{
 		{"Psql_WorksAndIsRefused", psqlSession},
+		{"Password_InAnyForm_IsTheSameAsForPostgreSQL", anyPassword},
 		{"ExtendedQueries_WorkAndAreRefused", extendedQueries},
 		{"Refused_InEveryState_NothingOfThePipelineStays", refusedPipelines},
 		{"Refused_BoundToPreparedBySQL_IsJudged", refusedBySQLPrepare},

@@ -129,10 +129,10 @@ func fieldID(in *input.Inputs, body bool) (name, value string, ok bool) {
 // idName reports whether a member or parameter of that name holds an identifier of
 // a thing: "id", "order_id", "orderId", "uuid".
 func idName(name string) bool {
-	low := strings.ToLower(name)
-	if i := strings.LastIndexAny(low, ".["); i >= 0 { // "order[id]", "order.id"
-		low, name = strings.TrimSuffix(low[i+1:], "]"), strings.TrimSuffix(name[i+1:], "]")
+	if i := strings.LastIndexAny(name, ".["); i >= 0 { // "order[id]", "order.id"
+		name = strings.TrimSuffix(name[i+1:], "]")
 	}
+	low := strings.ToLower(name)
 	switch low {
 	case "id", "_id", "uid", "uuid", "guid", "pk":
 		return true

@@ -131,6 +131,16 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("%s was refused with %d, request %s", e.request, e.status, e.id)
 }
 
+// Prevented gives the result of a case that ended in err because a gate refused what
+// prepares it; ok is false for any other error.
+func Prevented(err error) (result Result, ok bool) {
+	var r *refusedError
+	if !errors.As(err, &r) {
+		return Result{}, false
+	}
+	return r.result(), true
+}
+
 func (e *refusedError) result() Result {
 	return Result{Refused: true, Status: e.status, RequestID: e.id, Words: e.Error()}
 }

@@ -70,11 +70,11 @@ func (v *visitor) opened(ctx context.Context, paths ...string) error {
 }
 
 func looksAtOrders(ctx context.Context, v *visitor, orders []placed, _ int) error {
-	if err := v.opened(ctx, "/account", "/api/orders"); err != nil {
+	if err := v.opened(ctx, "/account", "/api/orders", "/api/orders?customer="+strconv.FormatInt(v.id, 10)); err != nil {
 		return err
 	}
 	for _, o := range orders {
-		if err := v.opened(ctx, o.path, "/api"+o.path, o.path+"?done=address"); err != nil {
+		if err := v.opened(ctx, o.path, "/api"+o.path, o.path+"?done=address", o.path+"/invoice"); err != nil {
 			return err
 		}
 	}

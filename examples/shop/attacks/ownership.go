@@ -18,6 +18,10 @@ func ownership() []Case {
 			Try: "curl {base}/api/orders/42", Run: readOrderAPI},
 		{ID: "idor-profile", Title: "Read somebody else's profile", Class: brokenAccess, Stops: owned,
 			Try: "sign in and open {base}/profile?id=2", Run: readProfile},
+		{ID: "idor-list", Title: "List somebody else's orders", Class: brokenAccess, Stops: owned,
+			Try: "curl {base}/api/orders?customer=2 -b wren_session=YOURS", Run: listOrders},
+		{ID: "idor-invoice", Title: "Download somebody else's invoice", Class: brokenAccess, Stops: owned,
+			Try: "sign in and open {base}/orders/42/invoice", Run: readInvoice},
 		{ID: "idor-cancel", Title: "Cancel somebody else's order", Class: brokenAccess, Stops: owned,
 			Try: "sign in as jonas@example.com and press Cancel on {base}/orders/42", Run: cancelOther},
 		{ID: "idor-order-patch", Title: "Send somebody else's parcel to oneself", Class: brokenAccess, Stops: owned,
@@ -30,7 +34,7 @@ func ownership() []Case {
 			Try: "sign in as jonas@example.com, password1, and open {base}/Admin/Customers", Run: readCustomers("/Admin/Customers")},
 		{ID: "access-slashes", Title: "The same by a path with two slashes", Class: "Missing check", Stops: []string{"application/access"},
 			Try: "sign in as jonas@example.com, password1, and open {base}/admin//customers", Run: readCustomers("/admin//customers")},
-		{ID: "mass-assignment", Title: "Give oneself the admin's role", Class: "Missing check", Stops: []string{"application/schema", "application/access"},
+		{ID: "mass-assignment", Title: "Give oneself the admin's role", Class: "Missing check", Stops: []string{"application/ownership", "application/schema", "application/access"},
 			Try: `curl -X PATCH {base}/api/profile -b wren_session=YOURS -d '{"role":"admin"}'`, Run: promoteOneself},
 	}
 }
@@ -69,6 +73,30 @@ func readOrderAPI(ctx context.Context, t *Target) (Result, error) {
 		return Result{}, err
 	}
 	return judged(r, r.has(o.Street), "another's address was told", "another's address was not told")
+}
+
+func listOrders(ctx context.Context, t *Target) (Result, error) {
+	victim, attacker, o, err := two(ctx, t)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := attacker.get(ctx, "/api/orders?customer="+strconv.FormatInt(victim.id, 10))
+	if err != nil {
+		return Result{}, err
+	}
+	return judgedBy("application/ownership", r, r.has(o.Street), "another's orders were listed", "another's orders were not listed")
+}
+
+func readInvoice(ctx context.Context, t *Target) (Result, error) {
+	_, attacker, o, err := two(ctx, t)
+	if err != nil {
+		return Result{}, err
+	}
+	r, err := attacker.get(ctx, o.path+"/invoice")
+	if err != nil {
+		return Result{}, err
+	}
+	return judged(r, r.has(o.Street), "another's invoice was given", "another's invoice was not given")
 }
 
 func readProfile(ctx context.Context, t *Target) (Result, error) {

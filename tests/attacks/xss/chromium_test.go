@@ -118,7 +118,9 @@ func TestXSS_WhatRunsBare_RunsNowhereBehindTheGate(t *testing.T) {
 	backend := httptest.NewServer(Handler())
 	t.Cleanup(backend.Close)
 	evil := evilScript(t)
-	bare := execute(t, browser.Start(t), backend.URL, evil, all)
+	markupGate, policyGate := gate(t, backend.URL, markupAlone), gate(t, backend.URL, policyAlone)
+	chromium := browser.Start(t, markupGate.SPKI(t), policyGate.SPKI(t))
+	bare := execute(t, chromium, backend.URL, evil, all)
 	var runs []cell
 	for i, c := range all {
 		if bare[i] {
@@ -128,12 +130,10 @@ func TestXSS_WhatRunsBare_RunsNowhereBehindTheGate(t *testing.T) {
 	if len(runs)*10 < len(all) {
 		t.Fatalf("%d of %d cells run bare: the control fails", len(runs), len(all))
 	}
-	through := func(config string) []bool {
-		g := gate(t, backend.URL, config)
-		defer g.Stop(t)
-		return execute(t, browser.Start(t, g.SPKI(t)), "https://localhost"+g.Address[strings.LastIndex(g.Address, ":"):], evil, runs)
+	through := func(g *testkit.Gate) []bool {
+		return execute(t, chromium, "https://localhost"+g.Address[strings.LastIndex(g.Address, ":"):], evil, runs)
 	}
-	markup, policy := through(markupAlone), through(policyAlone)
+	markup, policy := through(markupGate), through(policyGate)
 	text := table(len(all), runs, markup, policy)
 	if os.Getenv("GATEHOUSE_LONG") != "" {
 		keep(t, "testdata/results.txt", text)

@@ -1,0 +1,209 @@
+package owned
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatehousehq/gatehouse"
+	"github.com/gatehousehq/gatehouse/application/ownership"
+	"github.com/gatehousehq/gatehouse/input"
+	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/internal/gateway"
+)
+
+// A trial has people use a program, applies what is then proposed, has them use it
+// again in enforce, and has everybody ask for everybody else's.
+type trial struct {
+	*site
+	people []*person
+	// use is a session of one person, from signing in.
+	use func(*testing.T, *person)
+	// kept is everything that people have in the program, as text.
+	kept func() string
+}
+
+func (tr trial) run(t *testing.T) {
+	begun := time.Now()
+	took := func(what string) { t.Logf("%s after %.1f s", what, time.Since(begun).Seconds()) }
+	for _, p := range tr.people {
+		p.vars["round"] = "1"
+		tr.use(t, p)
+	}
+	said, err := tr.Admin().SuggestOwnership(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	took("learned")
+	tell(t, said)
+	if t.Failed() {
+		t.FailNow()
+	}
+	tr.enforce(t, said, gatehouse.Enforce)
+	since := time.Now()
+	tr.record()
+	for _, p := range tr.people {
+		p.vars["round"] = "2"
+		p.begin()
+		tr.use(t, p)
+	}
+	tape := tr.cut()
+	took("used again")
+	for _, e := range tr.refusals(since, ownership.Rung) {
+		t.Errorf("ordinary use of %s was refused: %s %s: %s: %s", e.Principal, e.Method, e.Path, e.Rule, e.Evidence)
+	}
+	x := &crossing{trial: tr, rules: tr.c.Application.Ownership.Rules, tape: tape, done: map[string]int{}}
+	before := tr.kept()
+	took("about to ask for others' things")
+	x.everybody(t, x.refused)
+	if tr.kept() != before {
+		t.Error("what somebody has was changed by another")
+	}
+	x.wantEach(t)
+	// The control: what of it the program itself lets pass.
+	tr.enforce(t, said, gatehouse.Observe)
+	x.everybody(t, x.counted)
+	took("asked for others' things")
+	changed := tr.kept() != before
+	t.Logf("%d requests for others' things, all refused; with the rung observing, the program itself showed or did %d of them (something was changed: %t): %v",
+		x.asked, x.shown, changed, slices.Sorted(maps.Keys(x.shownBy)))
+}
+
+// tell logs what was proposed, and what was not.
+func tell(t *testing.T, said gateway.OwnershipSuggestion) {
+	t.Helper()
+	for _, part := range []struct {
+		name string
+		all  []gateway.OwnershipProposal
+	}{{"me", said.Me}, {"rule", said.Rules}, {"open", said.Open}} {
+		for _, p := range part.all {
+			t.Logf("%s: %s (%d wanted): %s\n%s", part.name, p.Route, p.Wanted, p.Evidence, p.Text)
+		}
+	}
+}
+
+// enforce applies what was proposed, exactly.
+func (tr trial) enforce(t *testing.T, said gateway.OwnershipSuggestion, mode gatehouse.Mode) {
+	t.Helper()
+	c := tr.parse()
+	said.Apply(c)
+	modes := map[string]config.ModeSetting{ownership.Rung: {Mode: mode}}
+	maps.Copy(modes, c.Modes)
+	c.Modes = modes
+	if err := tr.Reload(c); err != nil {
+		t.Fatal(err)
+	}
+	tr.site.c = c
+}
+
+// A crossing sends what one person sent with another's credentials.
+type crossing struct {
+	trial
+	rules []config.OwnershipRule
+	tape  []recorded
+	done  map[string]int // by rule
+	asked int
+	shown int
+	// shownBy are the routes of what the program itself shows.
+	shownBy map[string]bool
+}
+
+// rule is that which a recorded request is under; nil where none is.
+func (x *crossing) rule(r *recorded) *config.OwnershipRule {
+	for i := range x.rules {
+		rule := &x.rules[i]
+		if rule.Public.Given() || len(rule.Methods) > 0 && !slices.Contains(rule.Methods, r.method) {
+			continue
+		}
+		if p, err := input.ParsePattern(rule.Path); err == nil && p.Match(r.path()) {
+			return rule
+		}
+	}
+	return nil
+}
+
+func key(r *config.OwnershipRule) string { return fmt.Sprint(r.Methods, r.Path, r.ID, r.Items) }
+
+// perRule bounds, in the short run, the requests of one person under one rule.
+const perRule = 2
+
+// everybody calls try with each recorded request that a rule is for, and with
+// everybody whose it is not.
+func (x *crossing) everybody(t *testing.T, try func(*testing.T, *recorded, *config.OwnershipRule, *person, *person)) {
+	sent := map[string]int{}
+	for i := range x.tape {
+		r := &x.tape[i]
+		owner := slices.IndexFunc(x.people, func(p *person) bool { return p.name == r.user })
+		rule := x.rule(r)
+		if owner < 0 || rule == nil {
+			continue
+		}
+		once, some := r.user+r.method+r.target+r.body, r.user+key(rule)
+		if sent[once] > 0 || !longRun() && sent[some] >= perRule {
+			continue
+		}
+		sent[once]++
+		sent[some]++
+		for at, p := range x.people {
+			if at != owner {
+				try(t, r, rule, x.people[owner], p)
+			}
+		}
+	}
+}
+
+// ask sends a recorded request as another person would, who has tokens against
+// forgery of their own.
+func (x *crossing) ask(t *testing.T, r *recorded, owner, other *person) answered {
+	body, h := r.body, http.Header{}
+	maps.Copy(h, r.header)
+	if mine, theirs := other.vars["csrf"], owner.vars["csrf"]; theirs != "" {
+		body = strings.ReplaceAll(body, encoded(theirs), encoded(mine))
+		body = strings.ReplaceAll(body, theirs, mine)
+		if h.Get("X-Csrf-Token") == theirs {
+			h.Set("X-Csrf-Token", mine)
+		}
+	}
+	return other.send(t, r.method, r.target, h, body, r.basic)
+}
+
+// refused wants that nothing of the owner's is shown, and that what is one thing is
+// as if it did not exist.
+func (x *crossing) refused(t *testing.T, r *recorded, rule *config.OwnershipRule, owner, other *person) {
+	a := x.ask(t, r, owner, other)
+	x.asked++
+	x.done[key(rule)]++
+	if strings.Contains(a.text, owner.mark) {
+		t.Errorf("%s asks %s %s of %s and is shown %s", other.name, r.method, r.target, owner.name, head(a.text))
+	}
+	if names := len(rule.ID) > 0 || strings.Contains(rule.Path, "{"); names && a.StatusCode != http.StatusNotFound && rule.Items == "" {
+		t.Errorf("%s asks %s %s of %s by the rule %s: %s, want 404\n%s", other.name, r.method, r.target, owner.name, key(rule), a.Status, head(a.text))
+	}
+}
+
+// counted counts what the program itself shows or does.
+func (x *crossing) counted(t *testing.T, r *recorded, rule *config.OwnershipRule, owner, other *person) {
+	a := x.ask(t, r, owner, other)
+	did := a.StatusCode < 300 && r.method != http.MethodGet && rule.Items == "" && strings.Contains(rule.Path, "{")
+	if strings.Contains(a.text, owner.mark) || did {
+		if x.shownBy == nil {
+			x.shownBy = map[string]bool{}
+		}
+		x.shown++
+		x.shownBy[r.method+" "+rule.Path] = true
+	}
+}
+
+// wantEach wants that each rule was tried.
+func (x *crossing) wantEach(t *testing.T) {
+	t.Helper()
+	for i := range x.rules {
+		if r := &x.rules[i]; !r.Public.Given() && x.done[key(r)] == 0 {
+			t.Errorf("nobody asked for another's by the rule for %v %s", r.Methods, r.Path)
+		}
+	}
+}
