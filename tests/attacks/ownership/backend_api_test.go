@@ -103,6 +103,8 @@ func (b *backend) collection(c *call, name string) {
 		b.thing(c, "orders", last)
 	case "bulk":
 		b.bulk(c)
+	case "search":
+		b.list(c, "orders", owner(c.text("user_id")))
 	case "patch":
 		b.patchAll(c)
 	case "orders", "documents", "invoices", "reports", "receipts":

@@ -74,21 +74,18 @@ func (s *stand) send(e *entry, c *http.Client, origin string) outcome {
 		s.tenancy.mu.Lock()
 		s.tenancy.transfers[e.Thing] = s.w.people[e.Whose].ID
 		s.tenancy.mu.Unlock()
-		if origin != s.gate.origin || !e.Change && !strings.HasSuffix(e.Target, "/raw") { // no probe is to be expected
-			(&backend{s.tenancy, false}).handOver(s.t.Context())
-		}
 	}
 	o := outcome{answered: read(s.t, c, e.request(s.t, origin, s.people[e.As]))}
 	now := s.truth.snapshot(s.t)
 	for _, key := range changed(s.full, now) {
 		if key == e.Thing && e.Change {
-			o.got = !e.Transfer || !strings.Contains(now[key], "new[") // its status
+			o.got = !e.Transfer || !strings.Contains(now[key], "|new|") // its status
 		}
 		if t := s.thing(key); t != nil && !t.may(u) {
 			o.touched = append(o.touched, key)
 		}
 	}
-	if e.Transfer && o.got {
+	if e.Transfer && e.Change && o.got {
 		o.touched = append(o.touched, e.Thing)
 	}
 	if o.leaked = s.w.leaked(o.all(), e.As); strings.Contains(o.all(), secret) {
@@ -100,7 +97,9 @@ func (s *stand) send(e *entry, c *http.Client, origin string) outcome {
 	if len(changed(s.full, now)) > 0 {
 		s.truth.fill(s.t, s.w)
 	}
+	s.tenancy.mu.Lock()
 	clear(s.tenancy.transfers)
+	s.tenancy.mu.Unlock()
 	return o
 }
 

@@ -38,7 +38,7 @@ func rules(rows bool) string {
 		rule(`path: "/api/%s/{id}/{what}", id: ["path:id"], owner: {probe: "/api/%s/{id}"}`, kind, kind)
 	}
 	rule(`path: "/api/reports/{id}", tenant: [tenant]`)
-	rule(`path: /api/orders/search, methods: [POST], items: "[]", %s`, field)
+	rule(`path: /api/search, methods: [POST], items: "[]", %s`, field)
 	// Lists.
 	rule(`path: /api/orders, methods: [GET], items: "[]", %s`, field)
 	rule(`path: /api/documents, methods: [GET], items: "items[]", counts: [total], %s`, field)

@@ -151,7 +151,7 @@ func (s shelf) snapshot(t testing.TB) map[string]string {
 		if err := rows.Scan(&kind, &id, &owner, &tenant, &secret, &status, &shared); err != nil {
 			t.Fatal(err)
 		}
-		found[kind+" "+id] = fmt.Sprint(owner, tenant, secret, status, shared)
+		found[kind+" "+id] = fmt.Sprintf("%d|%s|%s|%s|%s", owner, tenant, secret, status, shared)
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)

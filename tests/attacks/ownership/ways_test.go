@@ -168,7 +168,7 @@ var ways = []way{
 	{name: "list-filter", kind: "orders", method: "GET", target: "/api/orders?user_id={u}", good: "owner root friend"},
 	{name: "list-items", kind: "documents", method: "GET", target: "/api/documents", good: "owner root friend"},
 	{name: "list-wrapped", kind: "invoices", method: "GET", target: "/api/invoices?user_id={u}", good: "owner root"},
-	{name: "list-search", kind: "orders", method: "POST", target: "/api/orders/search", body: `{"user_id":{u}}`, good: "owner root friend"},
+	{name: "list-search", kind: "orders", method: "POST", target: "/api/search", body: `{"user_id":{u}}`, good: "owner root friend"},
 	{name: "list-capitals", kind: "orders", method: "GET", target: "/api/ORDERS", good: "owner root friend"},
 	{name: "list-slash", kind: "orders", method: "GET", target: "/api/orders/"},
 
