@@ -1,7 +1,6 @@
 package ownership
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/gatehousehq/gatehouse"
@@ -37,34 +36,43 @@ func Fields(q *Request, client string, p Profile) gatehouse.Decision {
 	if !q.change() || q.Inputs == nil {
 		return gatehouse.Passed()
 	}
-	all, _ := q.Inputs.Operations()
-	if len(all) == 0 {
-		return sends(q, client, p, q.Route, fieldsOf(q.Inputs.Body()))
+	rest := gatehouse.Passed()
+	for route, sent := range sentBy(q) {
+		switch d := fields(q, client, p, route, sent); {
+		case d.Rule == RuleAssignment:
+			return d
+		case rest.Verdict == gatehouse.Pass:
+			rest = d
+		}
 	}
-	route := q.Route // each operation is one of its own
+	return rest
+}
+
+// sentBy are the fields of a change, by the route that has them. A mutation of
+// GraphQL is a route of its own: at one path stand all that an application has.
+func sentBy(q *Request) map[string][]field {
+	all, whole := q.Inputs.Operations()
+	graphql := whole && len(all) > 0
+	by := map[string][]field{q.Route: fieldsOf(q.Inputs.Body(), graphql)}
+	if !graphql {
+		return by
+	}
 	for _, op := range all {
-		route += " " + op.Kind + "." + strings.Join(op.Fields, ",")
+		if !op.Mutation() {
+			continue
+		}
+		for _, i := range op.Inputs[:min(len(op.Inputs), maxFields)] {
+			root, argument, ok := strings.Cut(strings.TrimSuffix(i.Place.Name, ")"), "(")
+			if route := q.Route + " " + root; ok && (len(by) < maxFields || by[route] != nil) {
+				by[route] = append(by[route], field{strings.ToLower(argument), i.Value, i.Place})
+			}
+		}
 	}
-	d := sends(q, client, p, route, argumentsOf(q.Inputs.GraphQL()))
-	if d.Rule == RuleAssignment {
-		return d
-	}
-	// A document can stand beside the fields of a route that knows nothing of it.
-	beside := slices.DeleteFunc(fieldsOf(q.Inputs.Body()), func(f field) bool { return carries(f.name) })
-	if more := sends(q, client, p, q.Route, beside); more.Verdict != gatehouse.Pass {
-		return more
-	}
-	return d
+	return by
 }
 
-// carries reports whether a field is one of those that a request of GraphQL has.
-func carries(name string) bool {
-	name, _, _ = strings.Cut(name, ".")
-	return name == "query" || name == "variables" || name == "operationname" || name == "extensions"
-}
-
-// sends decides about the fields of one route.
-func sends(q *Request, client string, p Profile, route string, sent []field) gatehouse.Decision {
+// fields decides about those of one route.
+func fields(q *Request, client string, p Profile, route string, sent []field) gatehouse.Decision {
 	if len(sent) == 0 {
 		return gatehouse.Passed()
 	}
@@ -108,8 +116,9 @@ type field struct {
 }
 
 // fieldsOf are the fields of a body, by the names that frameworks give them. Those
-// that a JSON Patch changes (RFC 6902) stand in the values of its paths.
-func fieldsOf(body []input.Input) (all []field) {
+// that a JSON Patch changes (RFC 6902) stand in the values of its paths. With
+// graphql, those that carry its document and variables are left out.
+func fieldsOf(body []input.Input, graphql bool) (all []field) {
 	for _, i := range body {
 		name := plainName(i.Place.Name)
 		switch i.Place.Kind {
@@ -121,7 +130,7 @@ func fieldsOf(body []input.Input) (all []field) {
 		default:
 			continue
 		}
-		if name == "" {
+		if name == "" || graphql && carries(name) {
 			continue
 		}
 		if len(all) == maxFields {
@@ -132,15 +141,10 @@ func fieldsOf(body []input.Input) (all []field) {
 	return all
 }
 
-// argumentsOf are the arguments of GraphQL's fields, by their names.
-func argumentsOf(all []input.Input) (sent []field) {
-	for _, i := range all {
-		name := i.Place.Name[strings.LastIndexByte(i.Place.Name, '(')+1:]
-		if name = plainName(strings.TrimSuffix(name, ")")); name != "" && len(sent) < maxFields {
-			sent = append(sent, field{name, i.Value, i.Place})
-		}
-	}
-	return sent
+// carries reports whether a field of a request of GraphQL is one of its own.
+func carries(name string) bool {
+	name, _, _ = strings.Cut(name, ".")
+	return name == "query" || name == "variables" || name == "operationname" || name == "extensions"
 }
 
 // identities are the last parts of names that say whose something is: to name

@@ -50,6 +50,9 @@ func (o *Ownership) Given(ctx context.Context, q *Request, a *Answer) error {
 			continue
 		}
 		ids, how := o.given(g, r, q, a)
+		if how == ledger.Listed && !q.ownList() {
+			continue
+		}
 		for _, id := range ids[:min(len(ids), maxGiven)] {
 			if o.named(r, q, id) || g.plan == nil && how == ledger.Listed && o.anothers(ctx, q, r, id) {
 				continue
@@ -62,6 +65,29 @@ func (o *Ownership) Given(ctx context.Context, q *Request, a *Answer) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// turning are parameters by which a list is turned over, or its page told something:
+// it is still the list of who asks.
+var turning = map[string]bool{
+	"page": true, "p": true, "per_page": true, "perpage": true, "page_size": true, "pagesize": true, "size": true, "limit": true, "offset": true, "start": true,
+	"cursor": true, "after": true, "before": true, "sort": true, "order": true, "order_by": true, "sort_by": true, "dir": true, "direction": true,
+	"done": true, "msg": true, "tab": true, "view": true, "lang": true, "locale": true, "_": true, "t": true,
+}
+
+// ownList reports whether a list is that of who asks: one that was asked for with
+// other parameters may be somebody else's (?customer=2).
+func (q *Request) ownList() bool {
+	if q.Inputs == nil {
+		return false
+	}
+	for _, i := range q.Inputs.Query() {
+		name := strings.ToLower(i.Place.Name)
+		if i.Place.Kind == gatehouse.Query && !turning[name] && !strings.HasPrefix(name, "utm_") {
+			return false
+		}
+	}
+	return len(q.Inputs.Body()) == 0
 }
 
 // deleted forgets a thing that is no more: another may get its identifier.

@@ -81,8 +81,9 @@ func membersOf(body []byte) (all []string) {
 		case string:
 			if object && name == "" {
 				name = t
-				if m := strings.Join(append(slices.Clone(path), name), "."); len(m) <= maxMemberName && !slices.Contains(all, m) {
-					all = append(all, strings.TrimLeft(m, "."))
+				m := strings.TrimLeft(strings.Join(append(slices.Clone(path), name), "."), ".")
+				if len(m) <= maxMemberName && !slices.Contains(all, m) {
+					all = append(all, m)
 				}
 				continue
 			}

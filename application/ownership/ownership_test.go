@@ -323,3 +323,18 @@ func TestOwnership_MoveAndCopy_NeedBothEnds(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnership_ListOfSomebodyElse_GivesNothing(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/orders/{id}", Owner: ownership.Owner{Ledger: true}, Gives: []ownership.Giving{{Path: "/api/orders", Methods: []string{"GET"}, Field: []string{"orders[].id"}}}})
+	d.answers["/api/orders?customer=1"] = jsonAnswer(`{"orders":[{"id":57}]}`)
+	d.answers["/api/orders?page=2"] = jsonAnswer(`{"orders":[{"id":58}]}`)
+	d.answers["/orders/57"] = ownership.Answer{Status: 200, Whole: true}
+	d.answers["/orders/58"] = d.answers["/orders/57"]
+	d.ask(bob, "GET", "/api/orders?customer=1", "")
+	d.ask(bob, "GET", "/api/orders?page=2", "")
+	for path, want := range map[string]int{"/orders/57": 404, "/orders/58": 200} {
+		if status, _, _ := d.ask(bob, "GET", path, ""); status != want {
+			t.Errorf("%s: %d, want %d", path, status, want)
+		}
+	}
+}

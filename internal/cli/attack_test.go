@@ -21,8 +21,10 @@ var update = flag.Bool("update", false, "write the golden files")
 // The golden file is what `demo --attack` holds itself to, so it must say what
 // happens, better cells included.
 func TestDemoAttack(t *testing.T) {
+	t.Parallel() // as all that start a demo: it waits for most of its time
 	for engine, file := range map[shop.Engine]string{shop.SQLite: "demo.golden", shop.PostgreSQL: "demo_postgres.golden"} {
 		t.Run(engine.String(), func(t *testing.T) {
+			t.Parallel()
 			if engine == shop.PostgreSQL {
 				needPostgres(t)
 			}

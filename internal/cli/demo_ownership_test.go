@@ -12,6 +12,7 @@ import (
 // What the demo's gate goes by is what it proposed itself, after an ordinary week,
 // word by word but for the evidence.
 func TestDemo_Ownership_IsWhatOrdinaryTrafficProposes(t *testing.T) {
+	t.Parallel()
 	d := started(t, demoCommand{Attack: true, Database: shop.SQLite.String(), Learn: true})
 	if err := attacks.Customers(t.Context(), &attacks.Target{Base: d.protected, Client: d.client}, customersOfAWeek); err != nil {
 		t.Fatal(err)

@@ -43,6 +43,7 @@ func started(t *testing.T, c demoCommand) *demo {
 
 // The protected shop knows two connection strings, and no more of a gate.
 func TestDemo_ProtectedShop_HasItsDatabaseThroughTheGate(t *testing.T) {
+	t.Parallel()
 	needPostgres(t)
 	d := started(t, demoCommand{Database: shop.PostgreSQL.String()})
 	for account, statements := range map[string]map[string]string{ // to what the error says, "" for none
@@ -80,6 +81,7 @@ func TestDemo_ProtectedShop_HasItsDatabaseThroughTheGate(t *testing.T) {
 // A person's browser visits other sites as well, and what they can make it send
 // to the bare shop must not reach the machine.
 func TestDemo_ForAPerson_NoAttackReachesTheMachine(t *testing.T) {
+	t.Parallel()
 	needPostgres(t)
 	d := started(t, demoCommand{Database: shop.PostgreSQL.String()})
 	tried := 0
@@ -118,6 +120,7 @@ func TestDemo_ForAPerson_NoAttackReachesTheMachine(t *testing.T) {
 // While it attacks, the shops' accounts may do anything to the machine, so
 // nobody else may say what.
 func TestDemo_WhileItAttacks_AnswersNobodyElse(t *testing.T) {
+	t.Parallel()
 	d := started(t, demoCommand{Database: shop.SQLite.String(), Attack: true})
 	stranger := &http.Client{Transport: &http.Transport{}}
 	defer stranger.CloseIdleConnections()

@@ -310,7 +310,10 @@ func (g *Gate) Close() error {
 	if g.sql.judge != nil {
 		errs = append(errs, g.sql.judge.saveSeen(ctx))
 	}
-	errs = append(errs, g.closeWho(), g.limiters.close(), g.saveLearned(ctx))
+	errs = append(errs, g.closeWho(), g.limiters.close())
+	if err := g.saveLearned(ctx); err != nil { // it is learned again
+		g.logger.Error("saving what was learned of routes", "error", err)
+	}
 	if g.ledger != nil {
 		errs = append(errs, g.ledger.Close())
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/gatehousehq/gatehouse/application/ownership/learn"
 	"github.com/gatehousehq/gatehouse/application/ownership/profile"
 	"github.com/gatehousehq/gatehouse/internal/config"
+	"github.com/gatehousehq/gatehouse/store"
 )
 
 // This file learns from ordinary traffic whose things are, for the suggestion of
@@ -146,6 +147,9 @@ func (l local) SuggestOwnership(context.Context) (OwnershipSuggestion, error) {
 // SuggestOwnership proposes from what a gate that is not running has kept.
 func (s state) SuggestOwnership(context.Context) (OwnershipSuggestion, error) {
 	learner, err := learn.New(learn.Options{Store: s.store})
+	if errors.Is(err, store.ErrReadOnly) { // a gate that learned nothing has left no key
+		return OwnershipSuggestion{}, nil
+	}
 	if err != nil {
 		return OwnershipSuggestion{}, err
 	}

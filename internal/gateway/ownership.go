@@ -130,14 +130,13 @@ func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 		if err != nil {
 			return err
 		}
-		answer := held.answer
 		if waits {
 			passed, err := t.judgeOwned(a, res, held)
 			if !passed || err != nil {
 				return err
 			}
 		}
-		if err := t.asm.ownership.Given(context.WithoutCancel(t.r.Context()), &o.request, &answer); err != nil {
+		if err := t.asm.ownership.Given(context.WithoutCancel(t.r.Context()), &o.request, &held.answer); err != nil {
 			t.gate.logger.Error("what an answer gave could not be taken down: it may be refused to its owner", "request", t.x.ID, "error", err)
 		}
 		return nil
@@ -179,9 +178,10 @@ func (t *transit) judgeOwned(a *activeRung, res *http.Response, held *wholeAnswe
 	}
 	if cut > 0 {
 		d := gatehouse.Denied(ownership.RuleMixed, gatehouse.Place{}, "%d of the list's items were another's, and were cut out", cut)
-		if _, ok := t.judge(a, d); !ok {
-			held.replace(res, body)
+		if _, ok := t.judge(a, d); ok {
+			return false, nil // what it shows besides is not given away
 		}
+		held.replace(res, body)
 	}
 	return true, nil
 }

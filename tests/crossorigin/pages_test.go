@@ -43,11 +43,16 @@ func pages() http.Handler {
 	return mux
 }
 
-func TestPages_OfASinglePageApplication_Work(t *testing.T) {
+func TestPages(t *testing.T) {
 	backend := httptest.NewServer(pages())
 	t.Cleanup(backend.Close)
 	g := testkit.StartGate(t, backend.URL)
 	b := browser.Start(t, g.SPKI(t))
+	t.Run("OfASinglePageApplication_Work", func(t *testing.T) { singlePage(t, g, b) })
+	t.Run("EmbeddedOnPurpose_StayEmbedded", func(t *testing.T) { embedded(t, g, b) })
+}
+
+func singlePage(t *testing.T, g *testkit.Gate, b *browser.Browser) {
 	var text string
 	b.Do(t, "open a route of it", chromedp.Navigate(g.Origin+"/app/orders/17"),
 		chromedp.Poll(`document.title === "loaded"`, nil), chromedp.Text("app-root", &text))
@@ -60,18 +65,15 @@ func TestPages_OfASinglePageApplication_Work(t *testing.T) {
 	g.WantQuiet(t)
 }
 
-// A site that is embedded on purpose says so, and stays so; one that does not is not.
-func TestPages_EmbeddedOnPurpose_StayEmbedded(t *testing.T) {
-	backend := httptest.NewServer(pages())
-	t.Cleanup(backend.Close)
-	g := testkit.StartGate(t, backend.URL)
+// embedded: a site that is embedded on purpose says so, and stays so; one that does
+// not is not.
+func embedded(t *testing.T, g *testkit.Gate, b *browser.Browser) {
 	site := "https://localhost" + g.Address[strings.LastIndex(g.Address, ":"):]
 	partner := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, `<!DOCTYPE html><title>waiting</title><script>addEventListener('message', (e) => { document.title = e.data; })</script><iframe src="%s" onload="setTimeout(() => { if (document.title === 'waiting') { document.title = 'empty'; } }, 400)"></iframe>`, site+r.URL.Path)
 	}))
 	t.Cleanup(partner.Close)
-	b := browser.Start(t, g.SPKI(t))
 	for path, want := range map[string]string{"/widget": "shown", "/widget-old": "shown", "/page": "empty"} {
 		var title string
 		b.Do(t, "embed "+path, chromedp.Navigate(partner.URL+path), chromedp.Poll(`document.title !== "waiting"`, nil), chromedp.Title(&title))

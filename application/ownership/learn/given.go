@@ -3,6 +3,7 @@ package learn
 import (
 	"cmp"
 	"maps"
+	"net/http"
 	"net/url"
 	"path"
 	"slices"
@@ -415,7 +416,9 @@ func (l *Learner) sharing(r *route) (shared, walker int, admins []string) {
 	return shared, walker, l.roleNames(admin)
 }
 
-// cover chooses the fewest givers of the identifiers that a route was asked for.
+// cover chooses the fewest givers of the identifiers that a route was asked for, and
+// beside them the lists that had most of them: things that are older than the gate
+// are in no Location that it saw.
 func (l *Learner) cover(r *route, admin uint32) (gives []ownership.Giving, covered, asked uint32) {
 	left := map[uint16]uint32{}
 	for o, n := range r.ledger.asked {
@@ -424,6 +427,7 @@ func (l *Learner) cover(r *route, admin uint32) (gives []ownership.Giving, cover
 			left[o.givers] += n
 		}
 	}
+	all := maps.Clone(left)
 	for {
 		best, most := -1, uint32(0)
 		for i, g := range r.ledger.givers {
@@ -447,6 +451,17 @@ func (l *Learner) cover(r *route, admin uint32) (gives []ownership.Giving, cover
 		maps.DeleteFunc(left, func(set uint16, _ uint32) bool { return set>>best&1 == 1 })
 		covered += most
 		gives = append(gives, l.gave.givers[r.ledger.givers[best]].giving())
+	}
+	for i, g := range r.ledger.givers {
+		from, n := &l.gave.givers[g], uint32(0)
+		for set, c := range all {
+			if set>>i&1 == 1 {
+				n += c
+			}
+		}
+		if from.method == http.MethodGet && !from.public() && from.pattern != r.pattern && 2*n > asked {
+			gives = append(gives, from.giving())
+		}
 	}
 	slices.SortFunc(gives, byGiving)
 	gives = slices.CompactFunc(gives, func(a, b ownership.Giving) bool { return byGiving(a, b) == 0 })

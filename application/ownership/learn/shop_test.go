@@ -60,7 +60,7 @@ func TestShop_WithEverybodyInIt_IsProposedAsAPersonWouldWriteIt(t *testing.T) {
 		"GET /api/orders items=orders[] field=[user_id] as=users.id counts=[count]",
 		"GET,PATCH /api/orders/{id} field=[user_id] as=users.id admins=[admin]",
 		"GET /api/products/{id} public=everybody is shown the same",
-		"GET /orders/{id} ledger gives=POST:/checkout admins=[admin]",
+		"GET /orders/{id} ledger gives=GET:/api/orders:orders[].id gives=POST:/checkout admins=[admin]",
 	)
 	e := w.evidence("GET /api/orders/{id}").Evidence
 	for _, words := range []string{

@@ -8,11 +8,16 @@ package postgres
 
 import (
 	"context"
+	"os"
 	"testing"
 
 	"github.com/gatehousehq/gatehouse/internal/testkit"
 	"github.com/gatehousehq/gatehouse/internal/throwaway"
 )
+
+// initdbVariable names a program that does for initdb: that of scripts/test.sh
+// makes a cluster once, and copies of it after that.
+const initdbVariable = "GATEHOUSE_TEST_INITDB"
 
 // User is the cluster's superuser. Any client that says so is it.
 const User = throwaway.User
@@ -41,10 +46,10 @@ func Start(t testing.TB) *Server {
 func StartWith(t testing.TB, o Options) *Server {
 	t.Helper()
 	if o.Postgres == "" {
-		o.Postgres = testkit.Need(t, "postgres", throwaway.Elsewhere("postgres")...)
+		testkit.Need(t, "postgres", throwaway.Elsewhere("postgres")...)
 	}
 	if o.InitDB == "" {
-		o.InitDB = testkit.Need(t, "initdb", throwaway.Elsewhere("initdb")...)
+		testkit.Need(t, "initdb", throwaway.Elsewhere("initdb")...)
 	}
 	s, err := New(o)
 	if err != nil {
@@ -65,6 +70,9 @@ func StartWith(t testing.TB, o Options) *Server {
 // closes it. It is not made in t.TempDir: the account that the server runs as
 // could not enter that.
 func New(o Options) (*Server, error) {
+	if o.Postgres == "" && o.InitDB == "" {
+		o.InitDB = os.Getenv(initdbVariable) // of the server that is found
+	}
 	s, err := throwaway.Start(context.Background(), throwaway.Options{Postgres: o.Postgres, InitDB: o.InitDB, Settings: o.Settings})
 	if err != nil {
 		return nil, err

@@ -54,7 +54,7 @@ func loadHalf(t *testing.T, half string) (cases []Case) {
 	t.Helper()
 	for _, split := range generated {
 		if strings.HasPrefix(split, half) {
-			more, err := Load(split)
+			more, err := once[split]()
 			if err != nil {
 				t.Fatal(err)
 			}
