@@ -223,6 +223,7 @@ func (b *backend) bulk(c *call) {
 // patchAll takes JSON Patch whose paths begin with an order's identifier.
 func (b *backend) patchAll(c *call) {
 	patch, _ := c.doc.([]any)
+	status := map[string]string{}
 	for _, op := range patch {
 		object, _ := op.(map[string]any)
 		at, _ := object["path"].(string)
@@ -232,10 +233,15 @@ func (b *backend) patchAll(c *call) {
 			http.Error(c.w, "there is no such thing", http.StatusNotFound)
 			return
 		}
-		b.act(c, "UPDATE orders SET status = $1 WHERE id = $2", fmt.Sprint(object["value"]), t.ID)
-		return
+		status[t.ID] = fmt.Sprint(object["value"])
 	}
-	http.Error(c.w, "no operation", http.StatusBadRequest)
+	for id, to := range status {
+		if _, err := b.shelf.db.ExecContext(c.Context(), "UPDATE orders SET status = $1 WHERE id = $2", to, id); err != nil {
+			http.Error(c.w, "the database", http.StatusInternalServerError)
+			return
+		}
+	}
+	c.w.WriteHeader(http.StatusNoContent)
 }
 
 // profile is a user's own page, by the user's identifier.

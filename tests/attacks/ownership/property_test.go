@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A crowd is people of every tenant and role, whose things a property draws.
+// newCrowd is people of every tenant and role, whose things a property draws.
 func newCrowd() *world {
 	r := rand.New(rand.NewPCG(3, 8))
 	w := &world{people: map[string]*user{}}
@@ -97,7 +97,8 @@ func (w *world) drawn(t *rapid.T) entry {
 	return entry{Method: "GET", Target: one}
 }
 
-// visible is what of an answer a person sees: the items of a list, or its fields.
+// items are what of an answer a person sees: the things of a list with its counts,
+// or one thing.
 func items(text string) (all []string) {
 	var v any
 	if json.Unmarshal([]byte(text), &v) != nil {

@@ -142,15 +142,6 @@ func (w *world) of(kind, name string) *thing {
 	return nil
 }
 
-func (w *world) person(id int64) *user {
-	for _, u := range w.people {
-		if u.ID == id {
-			return u
-		}
-	}
-	return nil
-}
-
 // leaked names the things and people in a text that a person may not have.
 func (w *world) leaked(text, name string) (found []string) {
 	u := w.people[name]
