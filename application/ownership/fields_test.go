@@ -60,7 +60,8 @@ func TestFields_PrivilegeThatNobodySends_IsMassAssignment(t *testing.T) {
 		{"POST", "/profile", form, "name=x&price=1", ownership.RuleAssignment},
 		{"PATCH", "/api/orders/7", patch, `[{"op":"replace","path":"/user_id","value":2}]`, ownership.RuleAssignment},
 		{"POST", "/graphql", object, `{"query":"mutation{setName(name:\"x\",role:\"admin\"){id}}"}`, ownership.RuleAssignment},
-		{"POST", "/graphql", object, `{"query":"mutation{other(role:\"admin\"){id}}"}`, ""}, // nobody knows it yet
+		{"POST", "/graphql", object, `{"query":"mutation{other(role:\"admin\"){id}}"}`, ""},                     // nobody knows it yet
+		{"PATCH", "/api/profile", object, `{"query":"{ me { id } }","role":"admin"}`, ownership.RuleAssignment}, // a document beside it hides nothing
 		{"POST", "/api/members", object, `{"user_id":9,"role":"admin"}`, ""},
 	} {
 		if d := sends(t, p, ann, c.method, c.path, c.kind, c.body); d.Rule != c.rule {
