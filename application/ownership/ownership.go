@@ -68,6 +68,7 @@ type Share struct {
 // Ownership is the rung. Make it with [New]. It may be used concurrently.
 type Ownership struct {
 	rules    []*rule
+	near     near
 	ledger   *ledger.Ledger
 	shares   map[[2]string][]Share // by thing and ID
 	tables   []exchange.Owned
@@ -100,7 +101,7 @@ func New(o Options) (*Ownership, error) {
 		}
 		made.rules = append(made.rules, one)
 	}
-	made.tables = tablesOf(made.rules)
+	made.near, made.tables = newNear(made.rules), tablesOf(made.rules)
 	for i, s := range o.Shares {
 		if s.Thing == "" || s.ID == "" || s.Principal == "" || s.Until.IsZero() || !s.Reason.Given() {
 			errs = append(errs, fmt.Errorf("ownership: Options.Shares[%d]: a share names thing, id, principal, until and a reason", i))
