@@ -60,9 +60,12 @@ func (o *Ownership) Begin(q Request) (*Case, gatehouse.Decision) {
 
 func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 	var c *Case
-	spelt := spelling{escaped: q.Path}
-	for _, r := range o.rules {
-		exact := r.pattern.Match(q.Path)
+	var spelt spelling
+	if len(o.rules) > 0 {
+		spelt.of(q.Path)
+	}
+	for _, r := range o.near.to(&spelt) {
+		exact := spelt.exactly(&r.pattern, r.first)
 		if !exact && !spelt.oddly(r) {
 			continue
 		}

@@ -70,6 +70,7 @@ type Share struct {
 // Ownership is the rung. Make it with [New]. It may be used concurrently.
 type Ownership struct {
 	rules    []*rule
+	near     near
 	ledger   *ledger.Ledger
 	shares   map[[2]string][]Share // by thing and ID
 	tables   []exchange.Owned
@@ -102,12 +103,12 @@ func New(o Options) (*Ownership, error) {
 		}
 		made.rules = append(made.rules, one)
 	}
+	made.near, made.tables = newNear(made.rules), tablesOf(made.rules)
 	for _, r := range made.rules {
 		if !made.shows(r) {
 			errs = append(errs, fmt.Errorf("ownership: the rule of %s: owner.probe: no rule says whose the answer of %s is", r.Path, r.Owner.Probe))
 		}
 	}
-	made.tables = tablesOf(made.rules)
 	for i, s := range o.Shares {
 		if s.Thing == "" || s.ID == "" || s.Principal == "" || s.Until.IsZero() || !s.Reason.Given() {
 			errs = append(errs, fmt.Errorf("ownership: Options.Shares[%d]: a share names thing, id, principal, until and a reason", i))

@@ -115,6 +115,7 @@ type rule struct {
 	Rule
 	pattern input.Pattern
 	loose   input.Pattern // for other spellings
+	first   string        // the first segment of both, in lower case; "" where any may be
 	itself  input.Pattern // the path of a thing, where Thing is one
 	ids     []place
 	plan    *answer.Plan // nil: the answer's body tells nothing
@@ -147,7 +148,7 @@ func newRule(r Rule) (*rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &rule{Rule: r, pattern: pattern}
+	made := &rule{Rule: r, pattern: pattern, first: firstOf(r.Path)}
 	if made.loose, err = loosePattern(r.Path); err != nil {
 		return nil, err
 	}

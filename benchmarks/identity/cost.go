@@ -149,7 +149,7 @@ func measureAll(all []*cost, rounds int) error {
 	}
 	for range rounds {
 		for _, c := range all {
-			took, allocs, err := perCall(c.do)
+			took, allocs, err := measure.PerCall(c.do)
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
 			}
@@ -157,27 +157,6 @@ func measureAll(all []*cost, rounds int) error {
 		}
 	}
 	return nil
-}
-
-// perCall is how long a call takes in nanoseconds, and how much it allocates, over
-// 100 ms.
-func perCall(f func() bool) (took, allocs float64, err error) {
-	const least = 100 * time.Millisecond
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	start, n := time.Now(), 0
-	for batch := 1; time.Since(start) < least; batch *= 2 {
-		for range batch {
-			if !f() {
-				return 0, 0, errors.New("it was refused in between")
-			}
-		}
-		n += batch
-	}
-	took = float64(time.Since(start)) / float64(n)
-	runtime.ReadMemStats(&after)
-	return took, float64(after.Mallocs-before.Mallocs) / float64(n), nil
 }
 
 // withRedis measures the same with a Redis that several gates share, and how often

@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -25,8 +26,11 @@ type node struct {
 	parent  *node
 	members map[string]*node
 	element *node // of an array
-	leaf    leaf
-	now     now
+	// head is the member that stood first in the last object here, and next the one
+	// that stood behind this one: most answers of a route have theirs in one order.
+	head, next *node
+	leaf       leaf
+	now        now
 	// counted is in how many answers it was the number of elements of a list beside it.
 	counted uint32
 	// id: by its name it holds an identifier.
@@ -87,6 +91,9 @@ func (w *walker) space() {
 
 // next is the next byte that is no white space, or 0 at the end.
 func (w *walker) next() byte {
+	if w.i < len(w.b) && w.b[w.i] > ' ' {
+		return w.b[w.i]
+	}
 	w.space()
 	if w.i < len(w.b) {
 		return w.b[w.i]
@@ -140,6 +147,7 @@ func (w *walker) object(n *node, depth int) bool {
 		w.i++
 		return true
 	}
+	var before *node
 	for {
 		if w.next() != '"' {
 			return false
@@ -148,7 +156,10 @@ func (w *walker) object(n *node, depth int) bool {
 		if !ok {
 			return false
 		}
-		at := w.member(n, name)
+		at := w.after(before, n, name)
+		if at != nil {
+			before = at
+		}
 		if w.next() != ':' {
 			return false
 		}
@@ -202,9 +213,28 @@ func (w *walker) array(n *node, depth int) bool {
 	}
 }
 
+// after gives the node of a member that stands behind another one, or first.
+func (w *walker) after(before, n *node, name []byte) *node {
+	if n == nil {
+		return nil
+	}
+	expected := &n.head
+	if before != nil {
+		expected = &before.next
+	}
+	if *expected == nil || (*expected).name != string(name) {
+		at := w.member(n, name)
+		if at == nil {
+			return nil
+		}
+		*expected = at
+	}
+	return *expected
+}
+
 // member gives the node of a member, or nil where it is not looked into.
 func (w *walker) member(n *node, name []byte) *node {
-	if n == nil || len(name) > maxName {
+	if len(name) > maxName {
 		return nil
 	}
 	if at := n.members[string(name)]; at != nil {
@@ -270,17 +300,20 @@ func (w *walker) note(n *node, text []byte) {
 // string gives what a string says; the slice is good until the next.
 func (w *walker) string() ([]byte, bool) {
 	start := w.i + 1
-	escaped := false
+	end := bytes.IndexByte(w.b[start:], '"')
+	if end < 0 {
+		return nil, false
+	}
+	if text := w.b[start : start+end]; bytes.IndexByte(text, '\\') < 0 {
+		w.i = start + end + 1
+		return text, true
+	}
 	for i := start; i < len(w.b); i++ {
 		switch w.b[i] {
 		case '"':
 			w.i = i + 1
-			if escaped {
-				return w.unescape(w.b[start-1 : i+1])
-			}
-			return w.b[start:i], true
+			return w.unescape(w.b[start-1 : i+1])
 		case '\\':
-			escaped = true
 			i++
 		}
 	}

@@ -104,8 +104,8 @@ func TestAll_BareShopOnPostgreSQL_EveryCaseSucceeds(t *testing.T) {
 	everyCaseSucceeds(t, target, shop.PostgreSQL)
 	anyOrderAtOnce(t, target, shop.PostgreSQL)
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(server.Socket()), "data", "w*.txt"))
-	if err != nil || len(left) != 3 {
-		t.Errorf("the three programs left %v, %v", left, err)
+	if err != nil || len(left) != 2 {
+		t.Errorf("the two programs left %v, %v", left, err)
 	}
 }
 
