@@ -76,6 +76,7 @@ type Gate struct {
 	signIns   signIns
 	ledger    *ledger.Ledger
 	learner   *learn.Learner
+	owners    seenOwners
 	fields    *profile.Profile
 	probes    chan struct{} // those under way
 	promises  promises
