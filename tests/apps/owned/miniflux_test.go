@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehousehq/gatehouse/internal/testkit"
+	"github.com/gatehousehq/gatehouse/internal/testkit/browser"
 	"github.com/gatehousehq/gatehouse/internal/testkit/postgres"
 )
 
@@ -171,11 +172,26 @@ func browsed() []step {
 
 func TestMiniflux_ByLearnedRulesAlone_EachHasTheirOwn(t *testing.T) {
 	s, all, server := startMiniflux(t)
+	var b *browser.Browser
+	if longRun() {
+		b = chromium(t, s)
+	}
 	use := func(t *testing.T, p *person) {
 		p.does(t, phone())
 		p.does(t, browsed())
+		if b != nil {
+			readInChromium(t, b, p)
+		}
 	}
-	trial{site: s, people: all, use: use, kept: func() string { return minifluxHas(t, server) }}.run(t)
+	attacks := []step{
+		{do: "DELETE /v1/feeds/{their_feed}", api: true},
+		{do: "DELETE /v1/categories/{their_category}", api: true},
+		{do: "GET /v1/feeds/{their_feed}/icon", api: true},
+		{do: "PUT /v1/feeds/{feed}", api: true, json: `{"category_id": {their_category}}`},
+		{do: "POST /feed/{their_page}/remove", form: "csrf={csrf}"},
+		{do: "POST /category/{their_shelf}/remove", form: "csrf={csrf}"},
+	}
+	trial{site: s, people: all, use: use, attacks: attacks, kept: func() string { return minifluxHas(t, server) }}.run(t)
 }
 
 // minifluxHas is what people have there.
