@@ -32,7 +32,7 @@ func startMiniflux(t *testing.T) (*site, []*person, *postgres.Server) {
 	t.Helper()
 	program := testkit.Built(t, "miniflux")
 	server := postgres.Start(t)
-	exec1(t, server, "postgres", "CREATE DATABASE reader")
+	execute(t, server, "postgres", "CREATE DATABASE reader")
 	sql := testkit.NewSQLGate(t, server.DSN("reader"))
 	port, inner := testkit.FreePort(t), testkit.FreePort(t)
 	s := startSite(t, port, "http://127.0.0.1:"+inner, sql.Section())
@@ -61,12 +61,12 @@ func startMiniflux(t *testing.T) (*site, []*person, *postgres.Server) {
 		root.does(t, []step{{do: "POST /v1/users", api: true, json: fmt.Sprintf(`{"username": %q, "password": %q}`, p.name, p.password), want: http.StatusCreated}})
 	}
 	// A password is looked at with each request of the JSON interface: cheaper here.
-	exec1(t, server, "reader", "CREATE EXTENSION pgcrypto")
-	exec1(t, server, "reader", "UPDATE users SET password = crypt('the password of ' || username, gen_salt('bf', 4))")
+	execute(t, server, "reader", "CREATE EXTENSION pgcrypto")
+	execute(t, server, "reader", "UPDATE users SET password = crypt('the password of ' || username, gen_salt('bf', 4))")
 	return s, all, server
 }
 
-func exec1(t *testing.T, server *postgres.Server, database, sql string) {
+func execute(t *testing.T, server *postgres.Server, database, sql string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), server.DSN(database))
 	if err != nil {

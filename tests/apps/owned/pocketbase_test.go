@@ -115,5 +115,5 @@ func TestPocketBase_ThatChecksNothing_ByLearnedRulesAlone_EachHasTheirOwn(t *tes
 		}
 		return string(text)
 	}
-	trial{site: s, people: all, use: use, attacks: attacks, kept: kept}.run(t)
+	trial{site: s, people: all, open: true, use: use, attacks: attacks, kept: kept}.run(t)
 }

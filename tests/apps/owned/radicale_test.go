@@ -102,7 +102,7 @@ func TestRadicale_ThatChecksNothing_ByLearnedRulesAlone_EachHasTheirOwn(t *testi
 		{do: "COPY " + home + "{their_event6}.ics", header: "Destination: " + s.origin + "/{name}/{calendar}/{place2}.ics"},
 		{do: "DELETE " + home},
 	}
-	trial{site: s, people: all, use: use, attacks: attacks, kept: func() string { return files(t, storage) }}.run(t)
+	trial{site: s, people: all, open: true, use: use, attacks: attacks, kept: func() string { return files(t, storage) }}.run(t)
 }
 
 // files are those of a folder, as text.
