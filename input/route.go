@@ -249,8 +249,18 @@ func token(s string, c class) bool {
 	case c.dashes > 0:
 		return false // a slug
 	}
-	// One case and digits: ULID (26), cuid (25).
-	return len(s) >= 20 && c.turns*4 >= len(s) || c.turns*2 >= len(s)
+	// One case and digits: ULID (26), cuid (25); PocketBase's (15) by more changes
+	// than a name with a version has, or by letters that nobody can say.
+	return len(s) >= 20 && c.turns*4 >= len(s) || c.turns*2 >= len(s) || len(s) >= 15 && (c.turns >= 5 && vowels(s)*3 <= c.letters() || c.turns >= 2 && vowels(s)*5 <= c.letters())
+}
+
+func vowels(s string) (n int) {
+	for i := range len(s) {
+		if strings.IndexByte("aeiouyAEIOUY", s[i]) >= 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // email reports whether s has the form of an address; "@alice" and

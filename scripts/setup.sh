@@ -39,6 +39,7 @@ jar:postgresql|libpostgresql-jdbc-java|JDBC, in tests/wire
 redis-server|redis-server|limits that replicas share, in store/redis, tests/signin and benchmarks/identity
 pgbouncer|pgbouncer|a pooler behind the SQL gate and before it, and a peer in benchmarks/sql
 nginx|nginx-light|a peer in benchmarks/http
+radicale|radicale|calendars of several people, in tests/apps/owned
 sqlmap|sqlmap|payloads that others wrote, for the guard
 wrk|wrk|the load in benchmarks/http
 TABLE
@@ -120,6 +121,7 @@ install_packages() {
   case " $* " in *" pgbouncer "*) disable pgbouncer ;; esac
   case " $* " in *" postgresql "*) disable postgresql ;; esac
   case " $* " in *" redis-server "*) disable redis-server ;; esac
+  case " $* " in *" radicale "*) disable radicale ;; esac
 }
 
 unpack_mediawiki() {
@@ -175,6 +177,23 @@ fetch_wire() {
   done
 }
 
+# Programs that are Go modules are built from modules of their own, whose go.sum says
+# what they are made of, so that nothing of them is a dependency of ours.
+programs="$(cache_home)/programs"
+build_program() { # name package
+  local module
+  module="$(cd "$(dirname "$0")/.." && pwd)/tests/apps/programs/$1"
+  if [ -x "$programs/$1" ] && [ "$programs/$1" -nt "$module/go.sum" ]; then return; fi
+  command -v go >/dev/null || return 0
+  echo "setup: builds $2: tests/apps/owned uses it through the gate"
+  mkdir -p "$programs"
+  (cd "$module" && timeout 900 go build -o "$programs/$1" "$2") || echo "setup: it could not be built; what needs it in tests/apps/owned is skipped" >&2
+}
+build_programs() {
+  build_program miniflux miniflux.app/v2
+  build_program pocketbase github.com/pocketbase/pocketbase/examples/base
+}
+
 missing_lines() {
   local program packages purpose
   while IFS='|' read -r program packages purpose; do
@@ -212,7 +231,7 @@ main() {
       unpack_mediawiki || { echo "setup: MediaWiki could not be downloaded: run 'apt-get update' as root once" >&2; still=1; }
     fi
   fi
-  [ "${1:-}" = --check ] || { fetch_observatory; fetch_wire; }
+  [ "${1:-}" = --check ] || { fetch_observatory; fetch_wire; build_programs; }
   if [ $still = 1 ] && [ "${1:-}" != --check ]; then
     if ! command -v apt-get >/dev/null; then echo "setup: this is no Debian: install these with your own package manager" >&2
     elif ! can_install; then echo "setup: to install them, run: sudo $(cd "$(dirname "$0")" && pwd)/setup.sh" >&2; fi

@@ -74,7 +74,7 @@ var (
 	oldWords     = set(`old current cur existing previous altes aktuelles actual`)
 
 	accountWords = map[string]int{
-		"email": 5, "mail": 5, "username": 5, "login": 3, "loginname": 5, "userlogin": 5, "userid": 4, "uname": 5, "identifier": 4,
+		"email": 5, "mail": 5, "username": 5, "login": 3, "loginname": 5, "userlogin": 5, "userid": 4, "uname": 5, "identifier": 4, "identity": 4,
 		"user": 4, "account": 4, "uid": 4, "usr": 4, "benutzer": 4, "benutzername": 5, "utilisateur": 4, "identifiant": 5, "usuario": 5,
 		"utente": 4, "gebruikersnaam": 5, "användarnamn": 5, "courriel": 5, "correo": 5, "loginfmt": 5, "log": 3, "handle": 3, "nick": 3,
 		"nickname": 3, "phone": 3, "mobile": 3, "msisdn": 3, "member": 3, "customer": 3, "emailaddress": 5, "name": 1, "id": 1,

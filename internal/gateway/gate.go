@@ -76,6 +76,7 @@ type Gate struct {
 	signIns   signIns
 	ledger    *ledger.Ledger
 	learner   *learn.Learner
+	owners    seenOwners
 	fields    *profile.Profile
 	answers   atomic.Uint64 // in JSON, that were looked at or could have been
 	exposed   newMembers

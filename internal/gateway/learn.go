@@ -72,7 +72,7 @@ func (t *transit) learned(res *http.Response) {
 	o := &t.owns
 	t.gate.learner.Observe(learn.Observation{
 		Method: t.r.Method, Route: t.x.Route, Path: t.r.URL.EscapedPath(), Principal: t.x.Principal, Inputs: t.x.Inputs,
-		Status: res.StatusCode, Header: res.Header, Body: o.shown, Truncated: o.cut, Owners: ownersOf(t.x),
+		Status: res.StatusCode, Header: res.Header, Body: o.shown, Truncated: o.cut, Owners: t.gate.ownersOf(t.x),
 	})
 	t.exposes(res)
 	o.shown = nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gatehousehq/gatehouse/application/ownership"
 	"github.com/gatehousehq/gatehouse/data/sqlgate/pgwire"
@@ -38,7 +39,11 @@ func (g *Gate) watchRows(x *exchange.Exchange, o *ownership.Ownership) {
 	if len(g.sql.all) == 0 {
 		return
 	}
-	if tables := o.Tables(); len(tables) > 0 {
+	tables := o.Tables()
+	if x.Principal.Known() {
+		tables = g.owners.beside(tables)
+	}
+	if len(tables) > 0 {
 		g.backend.WatchOwners(x, tables...)
 	}
 	if x.Principal.Known() && !x.Watched() {
@@ -99,18 +104,66 @@ func ownerColumn(column string) bool {
 	return false
 }
 
-// ownersOf are what the rows of an exchange say of whose they are, to learn from.
-func ownersOf(x *exchange.Exchange) map[string][]string {
+const (
+	// maxOwners bounds the columns that are learned from.
+	maxOwners = 16
+	// maxWatched bounds them with those of rules: an exchange keeps the owners of no
+	// more tables, and with more of none.
+	maxWatched = 32
+)
+
+// seenOwners are columns that looked as if they said whose a row is. Of those the
+// owners of all rows are kept, as a rule would have them: a statement that reads rows
+// of the table without the column leaves a rule without an answer. It is ready as its
+// zero value.
+type seenOwners struct {
+	mu  sync.Mutex
+	all []exchange.Owned
+}
+
+// beside are tables with those that were seen.
+func (s *seenOwners) beside(tables []exchange.Owned) []exchange.Owned {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Clip(tables)
+	for _, one := range s.all {
+		if len(all) < maxWatched && !slices.ContainsFunc(tables, func(t exchange.Owned) bool { return t.Table == one.Table && t.Column == one.Column }) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// note notes a column, and reports whether it is new.
+func (s *seenOwners) note(column string) bool {
+	at := strings.LastIndexByte(column, '.')
+	one := exchange.Owned{Table: strings.Clone(column[:at]), Column: strings.Clone(column[at+1:])}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.all) >= maxOwners || slices.Contains(s.all, one) {
+		return false
+	}
+	s.all = append(s.all, one)
+	return true
+}
+
+// ownersOf are what the rows of an exchange say of whose they are, to learn from: the
+// owners of all rows of a table, or nothing of it.
+func (g *Gate) ownersOf(x *exchange.Exchange) map[string][]string {
 	var all map[string][]string
 	for _, r := range x.Records() {
-		for i, column := range r.Columns {
-			if !ownerColumn(column) || slices.Contains(all[column], r.Values[i]) {
+		for _, column := range r.Columns {
+			if !ownerColumn(column) || all[column] != nil || g.owners.note(column) {
+				continue
+			}
+			values, rows, whole := x.Distinct(column)
+			if !whole || rows == 0 {
 				continue
 			}
 			if all == nil {
 				all = make(map[string][]string)
 			}
-			all[column] = append(all[column], r.Values[i])
+			all[column] = values
 		}
 	}
 	return all

@@ -114,7 +114,7 @@ func within(r, g *route) bool {
 
 // aboutSame reports whether a field of r's requests names what g shows.
 func (l *Learner) aboutSame(r, g *route) bool {
-	if r.query == "" || len(g.wild) != 1 || len(r.things) < l.o.MinPrincipals {
+	if r.query == "" || len(g.wild) != 1 || len(r.things) < l.o.MinPrincipals || !r.calls(g) {
 		return false
 	}
 	known := 0

@@ -432,7 +432,7 @@ func (l *Learner) cover(r *route, admin uint32) (gives []ownership.Giving, cover
 		best, most := -1, uint32(0)
 		for i, g := range r.ledger.givers {
 			from := &l.gave.givers[g]
-			if from.public() || from.pattern == r.pattern {
+			if from.public() || from.pattern == r.pattern || !from.names(r) {
 				continue
 			}
 			n := uint32(0)

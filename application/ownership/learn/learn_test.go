@@ -191,8 +191,8 @@ func (w *world) visit(people, orders int, who func(int) gatehouse.Principal) {
 func TestSuggest_MemberThatIsAlwaysThePrincipal_IsTheOwner(t *testing.T) {
 	w := newWorld(t, learn.Options{})
 	w.visit(37, 33, numbered)
-	w.want("GET /orders/{id} field=[user_id] as=users.id")
-	if got, want := w.evidence("GET /orders/{id}").Evidence, "1,221 of 1,221 answers of `/orders/{id}` had `user_id` equal to the principal's `users.id`, 37 principals, 0 shared"; got != want {
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id")
+	if got, want := w.evidence("GET /orders/{id}").Evidence, "1,221 of 1,221 answers of `/orders/{id}` had `user_id` equal to the principal's `users.id`, 37 principals, 0 shared; of POST, PUT, PATCH, DELETE little or nothing was seen, which the rule is for as well"; got != want {
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 }
@@ -210,7 +210,7 @@ func TestSuggest_TooFewSoFar_SaysHowManyAreWanted(t *testing.T) {
 		t.Errorf("of two people only: %+v", p)
 	}
 	w.visit(3, 20, numbered)
-	w.want("GET /orders/{id} field=[user_id] as=users.id")
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id")
 }
 
 func TestSuggest_FailedAnswers_AreNoObservations(t *testing.T) {
@@ -219,7 +219,7 @@ func TestSuggest_FailedAnswers_AreNoObservations(t *testing.T) {
 	for n := range 200 {
 		w.see(asked{who: numbered(n % 5), path: fmt.Sprintf("/orders/%d", n), status: []int{404, 403, 500, 304}[n%4], body: order(n, 9)})
 	}
-	w.want("GET /orders/{id} field=[user_id] as=users.id")
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id")
 	if e := w.evidence("GET /orders/{id}").Evidence; !strings.HasPrefix(e, "50 of 50 ") {
 		t.Error(e)
 	}
@@ -242,7 +242,7 @@ func TestSuggest_RouteThatTellsWhoIsSignedIn_GivesTheNameForTheRest(t *testing.T
 		if !first {
 			me()
 		}
-		w.want("me /api/me map[id:users.id]", "GET /api/me id=[query:id] field=[id] as=users.id", "GET /orders/{id} field=[user_id] as=users.id")
+		w.want("me /api/me map[id:users.id]", "GET /api/me id=[query:id] field=[id] as=users.id", "GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id")
 	}
 }
 

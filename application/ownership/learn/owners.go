@@ -85,7 +85,7 @@ func (l *Learner) field(d *draft) bool {
 	r := d.r
 	all := l.candidates(r, false)
 	if len(all) == 0 {
-		return l.column(d)
+		return false
 	}
 	c := all[0]
 	d.rule.Owner.Field, d.rule.Owner.As = []string{c.path}, l.kinds[c.tally.kind]
@@ -181,25 +181,59 @@ func (r *route) enough(o Options, d *draft, t tally) (wait bool) {
 // column adds a column of the rows that is the principal's name, beside a member of
 // the answer or by itself.
 func (l *Learner) column(d *draft) bool {
+	alone := len(d.rule.Owner.Field) == 0
+	best, at, near := tally{}, "", -1
 	for _, name := range sorted(d.r.columns) {
 		f := d.r.columns[name]
 		t := l.best(f)
-		alone := len(d.rule.Owner.Field) == 0
-		if t.people < l.o.MinPrincipals || !tolerable(t) || f.seen*few < d.r.answers*(few-1) || !alone && t.kind != d.kind {
+		if t.people < l.o.MinPrincipals || !tolerable(t) || (f.seen+settling)*few < d.r.answers*(few-1) || !alone && t.kind != d.kind {
 			continue
 		}
-		d.rule.Owner.Column, d.rule.Owner.As = name, l.kinds[t.kind]
-		d.say("the rows of ", thousands(t.own), " of ", thousands(t.total()), " answers had `", name, "` equal to the principal", l.kindWords(t.kind))
-		if alone {
-			d.kind = t.kind
-			if len(t.admins) > 0 {
-				d.rule.Admins.Roles = t.admins
-			}
-			d.ok = l.strangers(d, t) && !d.r.enough(l.o, d, t)
+		if n := d.r.isOf(tableOf(name)); n > near && (n > 0 || !l.ambient(name)) {
+			best, at, near = t, name, n
 		}
+	}
+	if near < 0 {
+		return false
+	}
+	d.rule.Owner.Column, d.rule.Owner.As = at, l.kinds[best.kind]
+	d.say("the rows of ", thousands(best.own), " of ", thousands(best.total()), " answers had `", at, "` equal to the principal", l.kindWords(best.kind))
+	if alone {
+		d.kind = best.kind
+		if len(best.admins) > 0 {
+			d.rule.Admins.Roles = best.admins
+		}
+		d.ok = l.strangers(d, best) && !d.r.enough(l.o, d, best)
+	}
+	return true
+}
+
+// ambient reports whether a column is read whatever is asked for, as those of
+// sessions and settings are: of who asks, and not of the thing.
+func (l *Learner) ambient(column string) bool {
+	if table := strings.ToLower(tableOf(column)); strings.Contains(table, "session") || strings.Contains(table, "token") {
 		return true
 	}
-	return false
+	all, having := 0, 0
+	for _, r := range l.routes {
+		if r.named() || r.answers == 0 {
+			continue
+		}
+		all++
+		if r.columns[column] != nil {
+			having++
+		}
+	}
+	return having*4 > all
+}
+
+// settling is how many answers may pass before a column is looked at.
+const settling = 4
+
+// tableOf is the table of "public.orders.user_id".
+func tableOf(column string) string {
+	table := column[:max(strings.LastIndexByte(column, '.'), 0)]
+	return table[strings.LastIndexByte(table, '.')+1:]
 }
 
 // tenant adds a member that is the principal's tenant, where there are several.

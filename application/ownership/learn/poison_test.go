@@ -16,7 +16,7 @@ func TestWalk_ByOne_IsNamedAndDoesNotPreventTheRule(t *testing.T) {
 	for n := range 20 {
 		w.see(asked{who: attacker, path: fmt.Sprintf("/orders/%d", 1000*(1+n)), body: order(1000*(1+n), n)})
 	}
-	w.want("GET /orders/{id} field=[user_id] as=users.id")
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id")
 	if e := w.evidence("GET /orders/{id}").Evidence; !strings.Contains(e, "it would have refused 20, all of 1 principal of 38: a walk?") || !strings.Contains(e, "1,221 of 1,241 answers") {
 		t.Error(e)
 	}
@@ -31,7 +31,7 @@ func TestWalk_FirstOfAll_DoesNotBecomeTheRule(t *testing.T) {
 	w.visit(37, 2, numbered)
 	w.want() // too much of it is one person's
 	w.visit(37, 600, numbered)
-	w.want("GET /orders/{id} field=[user_id] as=users.id")
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id")
 }
 
 func TestWalk_OfPages_IsNamedAndDoesNotPreventTheLedger(t *testing.T) {
@@ -42,7 +42,7 @@ func TestWalk_OfPages_IsNamedAndDoesNotPreventTheLedger(t *testing.T) {
 	for n := range 10 {
 		look(w, ann(40), 400+n)
 	}
-	w.want("GET /orders/{id} ledger gives=POST:/checkout")
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} ledger gives=POST:/checkout")
 	if e := w.evidence("GET /orders/{id}").Evidence; !strings.Contains(e, "10 were asked for by 1 principal who had not been given them") || !strings.Contains(e, "a walk?") {
 		t.Error(e)
 	}
@@ -112,7 +112,7 @@ func TestFlood_OfRoutesAndThings_StaysWithinItsBounds(t *testing.T) {
 		w.see(asked{who: numbered(n % 400), path: fmt.Sprintf("/%s/%d", word(n), n), body: fmt.Sprintf(`{"%s":{"%s_id":%d}}`, word(n), word(n+1), n)})
 		w.see(asked{path: fmt.Sprintf("/orders/%d", n), body: order(n, 3), status: 404})
 	}
-	w.want("GET /orders/{id} field=[user_id] as=users.id")
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id")
 }
 
 func TestObserve_WhatIsNoAnswer_IsBorne(t *testing.T) {

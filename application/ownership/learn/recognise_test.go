@@ -23,10 +23,10 @@ func TestSuggest_IdentifierThatIsThePrincipal_IsSelf(t *testing.T) {
 		w.see(asked{who: numbered(n % 6), path: fmt.Sprintf("/statement?user_id=%d&page=2", id), kind: page, body: "<p>Your statement</p>"})
 	}
 	w.want(
-		"GET,PUT /api/users/{id} self=true as=users.id",
-		"GET /api/users/{id}/orders self=true as=users.id",
-		"GET /api/users/{user_id}/orders/{id} id=[path:user_id] self=true as=users.id",
-		"GET /api/users/{user_id}/orders/{id} field=[user_id] as=users.id",
+		"GET,POST,PUT,PATCH,DELETE /api/users/{id} self=true as=users.id",
+		"GET,POST,PUT,PATCH,DELETE /api/users/{id}/orders self=true as=users.id",
+		"GET,POST,PUT,PATCH,DELETE /api/users/{user_id}/orders/{id} id=[path:user_id] self=true as=users.id",
+		"GET,POST,PUT,PATCH,DELETE /api/users/{user_id}/orders/{id} field=[user_id] as=users.id",
 		"POST /profile id=[body:id] self=true as=users.id",
 		"GET /statement id=[query:user_id] self=true as=users.id",
 	)
@@ -63,7 +63,7 @@ func TestSuggest_MembersBesideIt_LeaveTheLikeliest(t *testing.T) {
 		who, by := n%6, 100+n%6
 		w.see(asked{who: numbered(who), path: fmt.Sprintf("/notes/%d", 1000*who+n), body: fmt.Sprintf(`{"id":%d,"created_by":%d,"meta":{"editor":%d},"owner_id":%d,"viewer":{"id":%d},"version":1}`, n, by, by, by, by)})
 	}
-	w.want("GET /notes/{id} field=[owner_id] as=users.id")
+	w.want("GET,POST,PUT,PATCH,DELETE /notes/{id} field=[owner_id] as=users.id")
 	if e := w.evidence("GET /notes/{id}").Evidence; !strings.Contains(e, "so had `created_by`, `meta.editor`") || strings.Contains(e, "viewer") {
 		t.Error(e)
 	}
@@ -92,7 +92,7 @@ func TestSuggest_Column_StandsBesideTheMemberOrAlone(t *testing.T) {
 	}
 	w.want(
 		"GET /invoices/{id} column=orders.user_id as=users.id",
-		"GET /orders/{id} field=[user_id] column=orders.user_id as=users.id",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] column=orders.user_id as=users.id",
 	)
 }
 
@@ -103,7 +103,7 @@ func TestSuggest_Tenants_AreComparedAsWell(t *testing.T) {
 		p.Tenant = fmt.Sprintf("t%d", n%3)
 		w.see(asked{who: p, path: fmt.Sprintf("/orders/%d", n), body: fmt.Sprintf(`{"user_id":%d,"tenant":"t%d","currency":"EUR"}`, 100+n%6, n%3)})
 	}
-	w.want("GET /orders/{id} field=[user_id] as=users.id tenant=[tenant]")
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id tenant=[tenant]")
 }
 
 // buy has a person order something, look at the list, and at the order.
@@ -127,10 +127,10 @@ func TestSuggest_PagesThatNameNobody_GoByTheLedger(t *testing.T) {
 		}
 	}
 	w.want(
-		"GET /orders/{id} ledger gives=POST:/checkout",
-		"POST /orders/{id}/cancel ledger gives=POST:/checkout",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id} ledger gives=POST:/checkout",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id}/cancel ledger gives=POST:/checkout",
 	)
-	want := "60 of 60 identifiers that `/orders/{id}` was asked for had been given to the same principal by `POST /checkout`, 6 principals, 0 shared"
+	want := "60 of 60 identifiers that `/orders/{id}` was asked for had been given to the same principal by `POST /checkout`, 6 principals, 0 shared; of POST, PUT, PATCH, DELETE little or nothing was seen, which the rule is for as well"
 	if got := w.evidence("GET /orders/{id}").Evidence; got != want {
 		t.Error(got)
 	}
@@ -140,8 +140,8 @@ func TestSuggest_PagesThatNameNobody_GoByTheLedger(t *testing.T) {
 		look(w, ann(n%6), 40+n)
 	}
 	w.want(
-		"GET /orders/{id} ledger gives=GET:/account gives=POST:/checkout",
-		"POST /orders/{id}/cancel ledger gives=GET:/account gives=POST:/checkout",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id} ledger gives=GET:/account gives=POST:/checkout",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id}/cancel ledger gives=GET:/account gives=POST:/checkout",
 	)
 }
 
@@ -152,7 +152,7 @@ func TestSuggest_IdentifiersInJSON_AreGivenAsWell(t *testing.T) {
 		w.see(asked{who: p, path: "/api/files", body: fmt.Sprintf(`{"files":[{"id":"%s","name":"a.pdf"}]}`, id)})
 		w.see(asked{who: p, path: "/files/" + id, kind: "application/pdf", body: "%PDF"})
 	}
-	w.want("GET /files/{id} ledger gives=GET:/api/files:files[].id")
+	w.want("GET,POST,PUT,PATCH,DELETE /files/{id} ledger gives=GET:/api/files:files[].id")
 }
 
 func TestSuggest_ChangesBelowAThing_AskItsOwner(t *testing.T) {
@@ -170,10 +170,10 @@ func TestSuggest_ChangesBelowAThing_AskItsOwner(t *testing.T) {
 	}
 	w.want(
 		"POST /claims thing=/orders id=[body:order_id] probe=/orders/{order_id}",
-		"GET,PATCH,DELETE /orders/{id} field=[user_id] as=users.id",
-		"POST /orders/{id}/cancel probe=/orders/{id}",
-		"GET /orders/{id}/invoice probe=/orders/{id}",
-		"DELETE /orders/{order_id}/lines/{id} thing=/orders id=[path:order_id] probe=/orders/{order_id}",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id}/cancel probe=/orders/{id}",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id}/invoice probe=/orders/{id}",
+		"GET,POST,PUT,PATCH,DELETE /orders/{order_id}/lines/{id} thing=/orders id=[path:order_id] probe=/orders/{order_id}",
 	)
 }
 
@@ -223,7 +223,7 @@ func TestSuggest_Administrators_AreNoContradiction(t *testing.T) {
 	for n := range 60 {
 		w.see(asked{who: admin, path: fmt.Sprintf("/orders/%d", 1000*(1+n%12)+n/12), body: order(n, n%12)})
 	}
-	w.want("GET /orders/{id} field=[user_id] as=users.id admins=[admin]")
+	w.want("GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id admins=[admin]")
 	if e := w.evidence("GET /orders/{id}").Evidence; !strings.Contains(e, "60 of others' were shown to principals of the role admin") {
 		t.Error(e)
 	}
@@ -242,5 +242,5 @@ func TestSuggest_ChangeThatTellsItsOwnerAfterwards_IsNotProposed(t *testing.T) {
 	}
 	// With a page that shows the thing, that is asked.
 	w.visit(6, 10, numbered)
-	w.want("POST /letters/{id}/send column=letters.user_id as=users.id atwrite=true", "GET /orders/{id} field=[user_id] as=users.id", "POST /orders/{id}/cancel probe=/orders/{id}")
+	w.want("POST /letters/{id}/send column=letters.user_id as=users.id atwrite=true", "GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id", "GET,POST,PUT,PATCH,DELETE /orders/{id}/cancel probe=/orders/{id}")
 }

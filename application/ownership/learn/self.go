@@ -33,7 +33,7 @@ func (l *Learner) selfAbove(r *route) *draft {
 
 func (l *Learner) selfBy(d *draft, f *leaf) bool {
 	t := l.best(f)
-	if t.people < 2 || !tolerable(t) {
+	if t.people < 2 || !tolerable(t) || t.kind != kindID && !d.namesPeople() {
 		return false
 	}
 	d.rule.Owner.Self, d.rule.Owner.As = true, l.kinds[t.kind]

@@ -58,9 +58,9 @@ func TestShop_WithEverybodyInIt_IsProposedAsAPersonWouldWriteIt(t *testing.T) {
 		"me /api/me map[id:users.id]",
 		"GET /api/me id=[query:id] field=[id] as=users.id",
 		"GET /api/orders items=orders[] field=[user_id] as=users.id counts=[count]",
-		"GET,PATCH /api/orders/{id} field=[user_id] as=users.id admins=[admin]",
+		"GET,POST,PUT,PATCH,DELETE /api/orders/{id} field=[user_id] as=users.id admins=[admin]",
 		"GET /api/products/{id} public=everybody is shown the same",
-		"GET /orders/{id} ledger gives=GET:/api/orders:orders[].id gives=POST:/checkout admins=[admin]",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id} ledger gives=GET:/api/orders:orders[].id gives=POST:/checkout admins=[admin]",
 	)
 	e := w.evidence("GET /api/orders/{id}").Evidence
 	for _, words := range []string{

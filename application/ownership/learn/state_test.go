@@ -131,7 +131,7 @@ func TestFlush_StoreFails_IsWrittenTheNextTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := newWorld(t, learn.Options{Store: s})
-	if got := again.rules(); !slices.Equal(got, []string{"GET /orders/{id} field=[user_id] as=users.id"}) {
+	if got := again.rules(); !slices.Equal(got, []string{"GET,POST,PUT,PATCH,DELETE /orders/{id} field=[user_id] as=users.id"}) {
 		t.Error(got)
 	}
 }

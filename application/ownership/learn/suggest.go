@@ -76,7 +76,10 @@ func (l *Learner) Suggest() []Proposal {
 	for _, d := range drafts {
 		l.alike(d)
 	}
-	for _, d := range merge(drafts) {
+	drafts = merge(drafts)
+	l.widen(drafts)
+	drafts = append(l.words(routes, drafts), drafts...)
+	for _, d := range drafts {
 		out = append(out, Proposal{
 			Route: d.r.key(), Rule: d.rule, Proposed: d.ok, Evidence: strings.Join(d.says, "; "), Wanted: d.wanted,
 		})
@@ -120,7 +123,7 @@ func (l *Learner) draft(r *route) *draft {
 		}
 		return nil
 	}
-	for _, try := range [...]func(*draft) bool{l.self, l.public, l.field, l.items, l.given} {
+	for _, try := range [...]func(*draft) bool{l.self, l.public, l.field, l.items, l.rows, l.given} {
 		kept := *d
 		if try(d) && (d.ok || d.wanted > 0 && len(d.says) > 0) {
 			return d

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gatehousehq/gatehouse/internal/testkit"
+	"github.com/gatehousehq/gatehouse/internal/testkit/browser"
 	"github.com/gatehousehq/gatehouse/internal/testkit/postgres"
 )
 
@@ -31,7 +32,7 @@ func startMiniflux(t *testing.T) (*site, []*person, *postgres.Server) {
 	t.Helper()
 	program := testkit.Built(t, "miniflux")
 	server := postgres.Start(t)
-	exec1(t, server, "postgres", "CREATE DATABASE reader")
+	execute(t, server, "postgres", "CREATE DATABASE reader")
 	sql := testkit.NewSQLGate(t, server.DSN("reader"))
 	port, inner := testkit.FreePort(t), testkit.FreePort(t)
 	s := startSite(t, port, "http://127.0.0.1:"+inner, sql.Section())
@@ -60,12 +61,12 @@ func startMiniflux(t *testing.T) (*site, []*person, *postgres.Server) {
 		root.does(t, []step{{do: "POST /v1/users", api: true, json: fmt.Sprintf(`{"username": %q, "password": %q}`, p.name, p.password), want: http.StatusCreated}})
 	}
 	// A password is looked at with each request of the JSON interface: cheaper here.
-	exec1(t, server, "reader", "CREATE EXTENSION pgcrypto")
-	exec1(t, server, "reader", "UPDATE users SET password = crypt('the password of ' || username, gen_salt('bf', 4))")
+	execute(t, server, "reader", "CREATE EXTENSION pgcrypto")
+	execute(t, server, "reader", "UPDATE users SET password = crypt('the password of ' || username, gen_salt('bf', 4))")
 	return s, all, server
 }
 
-func exec1(t *testing.T, server *postgres.Server, database, sql string) {
+func execute(t *testing.T, server *postgres.Server, database, sql string) {
 	t.Helper()
 	c, err := pgx.Connect(t.Context(), server.DSN(database))
 	if err != nil {
@@ -171,11 +172,26 @@ func browsed() []step {
 
 func TestMiniflux_ByLearnedRulesAlone_EachHasTheirOwn(t *testing.T) {
 	s, all, server := startMiniflux(t)
+	var b *browser.Browser
+	if longRun() {
+		b = chromium(t, s)
+	}
 	use := func(t *testing.T, p *person) {
 		p.does(t, phone())
 		p.does(t, browsed())
+		if b != nil {
+			readInChromium(t, b, p)
+		}
 	}
-	trial{site: s, people: all, use: use, kept: func() string { return minifluxHas(t, server) }}.run(t)
+	attacks := []step{
+		{do: "DELETE /v1/feeds/{their_feed}", api: true},
+		{do: "DELETE /v1/categories/{their_category}", api: true},
+		{do: "GET /v1/feeds/{their_feed}/icon", api: true},
+		{do: "PUT /v1/feeds/{feed}", api: true, json: `{"category_id": {their_category}}`},
+		{do: "POST /feed/{their_page}/remove", form: "csrf={csrf}"},
+		{do: "POST /category/{their_shelf}/remove", form: "csrf={csrf}"},
+	}
+	trial{site: s, people: all, use: use, attacks: attacks, kept: func() string { return minifluxHas(t, server) }}.run(t)
 }
 
 // minifluxHas is what people have there.

@@ -93,7 +93,16 @@ func telephone(p *person) []step {
 func TestRadicale_ThatChecksNothing_ByLearnedRulesAlone_EachHasTheirOwn(t *testing.T) {
 	s, all, storage := startRadicale(t, "authenticated")
 	use := func(t *testing.T, p *person) { p.does(t, telephone(p)) }
-	trial{site: s, people: all, use: use, kept: func() string { return files(t, storage) }}.run(t)
+	const home = "/{their_name}/{their_calendar}/"
+	attacks := []step{
+		{do: "GET " + home + "{their_event6}.ics"},
+		{do: "PROPFIND " + home, header: "Depth: infinity", text: props, kind: "application/xml"},
+		{do: "MKCALENDAR /{their_name}/{place0}/", text: calendar, kind: "application/xml"},
+		{do: "MOVE /{name}/{calendar}/{event6}.ics", header: "Destination: " + s.origin + home + "{place1}.ics"},
+		{do: "COPY " + home + "{their_event6}.ics", header: "Destination: " + s.origin + "/{name}/{calendar}/{place2}.ics"},
+		{do: "DELETE " + home},
+	}
+	trial{site: s, people: all, open: true, use: use, attacks: attacks, kept: func() string { return files(t, storage) }}.run(t)
 }
 
 // files are those of a folder, as text.

@@ -8,11 +8,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // A person has an account, and what stands for one in its program: a name, a
@@ -24,8 +22,7 @@ type person struct {
 	client *http.Client
 	// vars are what was taken from answers.
 	vars map[string]string
-	// credentials are what the program and the gate know the person by; header
-	// fields.
+	// bearer is what stands in Authorization; basic signs in there with each request.
 	bearer string
 	basic  bool
 }
@@ -92,11 +89,7 @@ func plain(s string) string { return s }
 func (p *person) does(t *testing.T, steps []step) {
 	t.Helper()
 	for _, s := range steps {
-		began := time.Now()
 		a := p.sends(t, s)
-		if os.Getenv("OWNED_TRACE") != "" {
-			fmt.Fprintf(os.Stderr, "%s %4dms %d %s\n", p.name, time.Since(began).Milliseconds(), a.StatusCode, s.do)
-		}
 		if want := cmp.Or(s.want, http.StatusOK); a.StatusCode != want {
 			t.Errorf("%s: %s (%s): %s, want %d\n%s", p.name, s.do, a.Request.URL.RequestURI(), a.Status, want, head(a.text))
 			continue
