@@ -18,6 +18,7 @@ func openPostgreSQL(t *testing.T, dsn string) *sql.DB {
 	}
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8) // PostgreSQL forks for each connection
 	t.Cleanup(func() {
 		if err := db.Close(); err != nil {
 			t.Error(err)

@@ -168,6 +168,7 @@ func openPostgres(dsn string) (*sql.DB, error) {
 	const most = 8 // connections: far fewer than the server has
 	opened := sql.OpenDB(c)
 	opened.SetMaxOpenConns(most)
+	opened.SetMaxIdleConns(most) // a connection is a process of PostgreSQL
 	return opened, nil
 }
 

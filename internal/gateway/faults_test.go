@@ -450,7 +450,7 @@ func tinyDisk(t *testing.T, size string) string {
 }
 
 func TestDiskFull_TheGateServesOn(t *testing.T) {
-	dir := tinyDisk(t, "4m")
+	dir := tinyDisk(t, "1m")
 	g := newGate(t, hello, onDisk(dir), written(t, "modes: {application/csrf: observe}"))
 	filler, err := os.Create(filepath.Join(dir, "filler"))
 	if err != nil {

@@ -195,6 +195,7 @@ func openDB(t *testing.T, dsn string) *sql.DB {
 	}
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(4)
+	db.SetMaxIdleConns(4)                // PostgreSQL forks for each connection
 	t.Cleanup(func() { _ = db.Close() }) // the server may have gone
 	return db
 }

@@ -148,6 +148,7 @@ func TestServer_FullThenDead_IsToldAndTheGateGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.fresh(t, "wire")
+	d.hangUp() // it would take a place
 	to := d.gated(t, "wire")
 	full := &dialog{t: t, to: to}
 	for range 6 {
@@ -229,7 +230,7 @@ func TestEncodings_LookTheSameThroughTheGate(t *testing.T) {
 	for _, encoding := range []string{"SQL_ASCII", "LATIN1", "EUC_JP"} {
 		t.Run("a database in "+encoding, func(t *testing.T) {
 			d := server(t)
-			d.superuser(t, "postgres", "drop database if exists encoded with (force)", "create database encoded template template0 owner owner lc_collate 'C' lc_ctype 'C' encoding '"+encoding+"'")
+			d.create(t, "encoded", "template template0 owner owner lc_collate 'C' lc_ctype 'C' encoding '"+encoding+"'")
 			to := d.gated(t, "encoded")
 			for _, sc := range encodings[:3] {
 				bare, gated := &dialog{t: t, to: d.bare("encoded")}, &dialog{t: t, to: to}

@@ -46,7 +46,7 @@ func play(c net.Conn, messages ...pgproto3.FrontendMessage) {
 }
 
 func TestBrokenSessions_LeaveNoGoroutineAndNoDescriptor(t *testing.T) {
-	total := int64(100)
+	total := int64(4 * len(breaks)) // each twice by a reset and twice without
 	if long {
 		total = 10_000
 	}

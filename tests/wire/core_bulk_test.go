@@ -122,7 +122,7 @@ func copyMuch(t *testing.T, server *postgres.Server) {
 
 // brokenSessions breaks sessions off in every way, and looks for what is left.
 func brokenSessions(t *testing.T, server *postgres.Server) {
-	rounds := 100
+	rounds := 40
 	if longRun {
 		rounds = 10_000
 	}

@@ -58,11 +58,11 @@ func functionNumbers(t *testing.T, server *postgres.Server) {
 	passes := map[string]bool{"lo_open": true, "lo_close": true, "loread": true, "lowrite": true, "lo_lseek": true, "lo_lseek64": true,
 		"lo_creat": true, "lo_create": true, "lo_tell": true, "lo_tell64": true, "lo_truncate": true, "lo_truncate64": true, "lo_unlink": true}
 	seen := 0
+	front, _ := raw(t, gate.dsn())
 	for _, f := range functions {
 		if f.Name == "lo_from_bytea" || f.Name == "lo_get" || f.Name == "lo_put" {
 			continue
 		}
-		front, _ := raw(t, gate.dsn())
 		front.Send(&pgproto3.FunctionCall{Function: f.OID})
 		if err := front.Flush(); err != nil {
 			t.Fatal(err)
@@ -75,6 +75,7 @@ func functionNumbers(t *testing.T, server *postgres.Server) {
 		if passed := e.Code != "42501"; passed != passes[f.Name] {
 			t.Errorf("%s (%d): passed %v, want %v", f.Name, f.OID, passed, passes[f.Name])
 		}
+		untilReady(t, front, 1)
 		seen++
 	}
 	if seen != len(passes)+3 { // lo_import twice, lo_export
@@ -235,6 +236,7 @@ func sessionLimit(t *testing.T, server *postgres.Server) {
 			_ = conn.Close(t.Context()) // it was only to see
 			break
 		}
+		time.Sleep(5 * time.Millisecond)
 		if time.Now().After(deadline) {
 			t.Fatalf("a place that was left is not given: %v", err)
 		}

@@ -61,7 +61,7 @@ func TestPgDump_EveryTypeAndFormat_DumpsAndRestoresTheSame(t *testing.T) {
 	}
 	for name, how := range restores {
 		t.Run(name, func(t *testing.T) {
-			d.superuser(t, "postgres", "drop database if exists restored with (force)", "create database restored owner owner template empty")
+			d.create(t, "restored", "owner owner template empty")
 			to := gated.on("restored")
 			testkit.Run(t, to.client(t, how[0], how[1:]...))
 			if got := dumped(t, d.bare("restored")); got != whole {

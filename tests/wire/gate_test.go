@@ -259,11 +259,12 @@ func serve(o pgwire.Options) (g *pgwire.Gate, address string, stop func() error,
 }
 
 // twice runs a client's job at the bare server and through the gate, each on a
-// fresh database of the same name, and gives what it returned of both.
+// fresh database of the same name, and compares what it returned of both. It does so
+// beside other tests: the database is this one's own.
 func twice(t *testing.T, job func(t *testing.T, to target) string) {
 	t.Helper()
-	d := server(t)
-	const name = "wire"
+	d, name := server(t), ownName(t)
+	t.Parallel()
 	var said [2]string
 	for i, through := range []bool{false, true} {
 		d.fresh(t, name)

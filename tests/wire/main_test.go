@@ -3,8 +3,10 @@ package wire
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -58,33 +60,60 @@ type database struct {
 	*postgres.Server
 	version int // such as 15
 	made    map[string]bool
+
+	mu    sync.Mutex
+	admin map[string]*pgconn.PgConn // kept open by database: each is a process of the server
 }
 
-// superuser runs statements as who may do anything, past every gate.
-func (d *database) superuser(t testing.TB, name string, statements ...string) {
+// superuser runs statements as who may do anything, past every gate, and gives
+// the rows of the last one.
+func (d *database) superuser(t testing.TB, name string, statements ...string) (rows [][][]byte) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if err := run(ctx, d.DSN(name), statements...); err != nil {
-		t.Fatal(err)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.admin[name]
+	if c == nil || c.IsClosed() {
+		var err error
+		if c, err = pgconn.Connect(ctx, d.DSN(name)); err != nil {
+			t.Fatal(err)
+		}
+		d.admin[name] = c
+	}
+	for _, sql := range append([]string{"discard all"}, statements...) { // of who asked before
+		results, err := c.Exec(ctx, sql).ReadAll()
+		if err != nil {
+			t.Fatalf("%.200s: %v", sql, err)
+		}
+		rows = nil
+		if len(results) == 1 {
+			rows = results[0].Rows
+		}
+	}
+	return rows
+}
+
+// hangUp closes what is kept open: of one database, or of all.
+func (d *database) hangUp(names ...string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, c := range d.admin {
+		if len(names) == 0 || slices.Contains(names, name) {
+			_ = c.Close(context.Background()) // the server may have gone
+			delete(d.admin, name)
+		}
 	}
 }
 
 // ask gives the text of the first column of the first row, as the superuser.
 func (d *database) ask(t testing.TB, name, sql string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	c, err := pgconn.Connect(ctx, d.DSN(name))
-	if err != nil {
-		t.Fatal(err)
+	rows := d.superuser(t, name, sql)
+	if len(rows) == 0 {
+		t.Fatalf("%s: no row", sql)
 	}
-	defer c.Close(ctx)
-	results, err := c.Exec(ctx, sql).ReadAll()
-	if err != nil || len(results) != 1 || len(results[0].Rows) == 0 {
-		t.Fatalf("%s: %v, %d results", sql, err, len(results))
-	}
-	return string(results[0].Rows[0][0])
+	return string(rows[0][0])
 }
 
 func run(ctx context.Context, dsn string, statements ...string) error {
@@ -101,10 +130,24 @@ func run(ctx context.Context, dsn string, statements ...string) error {
 	return nil
 }
 
+// ownName is of a database that a test has for itself.
+func ownName(t testing.TB) string {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(t.Name())) // a hash takes everything
+	return fmt.Sprintf("wire_%016x", h.Sum64())
+}
+
 // fresh makes a database of this name anew, with the fixtures, owned by owner.
 func (d *database) fresh(t testing.TB, name string) {
 	t.Helper()
-	d.superuser(t, "postgres", `drop database if exists "`+name+`" with (force)`, `create database "`+name+`" template fixtures owner owner`)
+	d.create(t, name, "owner owner template fixtures")
+}
+
+// create makes a database anew.
+func (d *database) create(t testing.TB, name, how string) {
+	t.Helper()
+	d.hangUp(name)
+	d.superuser(t, "postgres", `drop database if exists "`+name+`" with (force)`, `create database "`+name+`" `+how)
 }
 
 // kept makes a database of this name once: scripts that leave it as they found
@@ -165,7 +208,7 @@ func prepare(s *postgres.Server) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &database{Server: s, made: map[string]bool{}}
+	d := &database{Server: s, made: map[string]bool{}, admin: map[string]*pgconn.PgConn{}}
 	if _, err := fmt.Sscan(string(results[0].Rows[0][1]), &d.version); err != nil {
 		return nil, err
 	}
@@ -203,6 +246,7 @@ func (s *sharedServer) close() error {
 	if s.database == nil {
 		return nil
 	}
+	s.database.hangUp()
 	return s.database.Close()
 }
 

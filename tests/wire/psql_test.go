@@ -80,10 +80,10 @@ func TestPsql_SingleTransactionThatFails_UndoesAll(t *testing.T) {
 // An interrupt has psql cancel what runs, and go on.
 func TestPsql_Interrupted_CancelsAndGoesOn(t *testing.T) {
 	psql := testkit.Need(t, "psql")
-	statements := map[string]string{"watch": "select 'watched' || pg_sleep(30) /* interrupt */ \\watch 1\n"}
+	statements := map[string]string{"watch": "select 'watched' || pg_sleep(30) /* interrupt watch */ \\watch 1\n"}
 	if long {
-		statements["a statement"] = "select pg_sleep(30) /* interrupt */;\n"
-		statements["COPY"] = "copy (select pg_sleep(30) /* interrupt */) to stdout;\n"
+		statements["a statement"] = "select pg_sleep(30) /* interrupt a statement */;\n"
+		statements["COPY"] = "copy (select pg_sleep(30) /* interrupt COPY */) to stdout;\n"
 	}
 	for name, statement := range statements {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestPsql_Interrupted_CancelsAndGoesOn(t *testing.T) {
 				if err := cmd.Start(); err != nil {
 					t.Fatal(err)
 				}
-				waitRunning(t, to.server, "/* interrupt */")
+				waitRunning(t, to.server, "/* interrupt "+name+" */")
 				if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 					t.Error(err)
 				}

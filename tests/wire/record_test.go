@@ -314,10 +314,14 @@ type scenario struct {
 	play func(d *dialog)
 }
 
-// compare plays scenarios to both, and wants the same messages of both.
+// compare plays scenarios to both, and wants the same messages of both. It does so
+// beside other tests, in a database of its own.
 func compare(t *testing.T, scenarios []scenario, options ...func(*dialog)) {
 	t.Helper()
-	compareAt(t, server(t), scenarios, options...)
+	d, name := server(t), ownName(t)
+	t.Parallel()
+	d.fresh(t, name)
+	compareThrough(t, d.gated(t, name), scenarios, options...)
 }
 
 func compareAt(t *testing.T, d *database, scenarios []scenario, options ...func(*dialog)) {
@@ -332,7 +336,7 @@ func compareThrough(t *testing.T, to target, scenarios []scenario, options ...fu
 	d := to.server
 	for _, sc := range scenarios {
 		t.Run(sc.name, func(t *testing.T) {
-			bare := &dialog{t: t, to: d.bare("scripts")}
+			bare := &dialog{t: t, to: d.bare(to.database)}
 			gated := &dialog{t: t, to: to}
 			for _, side := range []*dialog{bare, gated} {
 				for _, set := range options {

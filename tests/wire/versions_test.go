@@ -95,6 +95,7 @@ func startVersion(t *testing.T, native string) *database {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { d.hangUp() })
 	return d
 }
 

@@ -100,6 +100,7 @@ func TestAll_BareShopOnPostgreSQL_EveryCaseSucceeds(t *testing.T) {
 		}
 	})
 	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8) // PostgreSQL forks for each connection
 	target := openWith(t, shop.Options{Engine: shop.PostgreSQL, DB: db})
 	everyCaseSucceeds(t, target, shop.PostgreSQL)
 	anyOrderAtOnce(t, target, shop.PostgreSQL)
