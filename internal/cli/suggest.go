@@ -41,6 +41,9 @@ func (c suggestCommand) Run(ctx context.Context, g *globals) error {
 		return c.ownership(ctx, g, a)
 	}
 	all, err := a.SuggestSQL(ctx, q)
+	if err != nil && c.RLS && len(c.Owner) == 0 { // no rule names a column either
+		return usage("%w", err)
+	}
 	if err != nil {
 		return err
 	}
