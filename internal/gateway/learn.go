@@ -43,8 +43,7 @@ func (g *Gate) saveLearned(ctx context.Context) error {
 // fieldsRung decides about the fields that a change sends.
 func fieldsRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
-		q := t.owned()
-		return ownership.Fields(&q, t.client.Addr.String(), t.gate.fields)
+		return ownership.Fields(&t.owns.request, t.client.Addr.String(), t.gate.fields) // the line before has made it
 	}, nil
 }
 
