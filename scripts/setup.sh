@@ -191,7 +191,7 @@ build_program() { # name package
 }
 build_programs() {
   build_program miniflux miniflux.app/v2
-  build_program pocketbase github.com/pocketbase/pocketbase/examples/base
+  [ "${GATEHOUSE_LONG:-}" != 1 ] || build_program pocketbase github.com/pocketbase/pocketbase/examples/base
 }
 
 missing_lines() {

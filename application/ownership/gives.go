@@ -67,27 +67,35 @@ func (o *Ownership) Given(ctx context.Context, q *Request, a *Answer) error {
 	return errors.Join(errs...)
 }
 
-// turning are parameters by which a list is turned over, or its page told something:
-// it is still the list of who asks.
+// turning are parameters by which a list is turned over, a form of the same thing is
+// chosen, or its page told something: it is still the thing or list that is named.
 var turning = map[string]bool{
 	"page": true, "p": true, "per_page": true, "perpage": true, "page_size": true, "pagesize": true, "size": true, "limit": true, "offset": true, "start": true,
 	"cursor": true, "after": true, "before": true, "sort": true, "order": true, "order_by": true, "sort_by": true, "dir": true, "direction": true,
-	"done": true, "msg": true, "tab": true, "view": true, "lang": true, "locale": true, "_": true, "t": true,
+	"format": true, "download": true, "dl": true, "inline": true, "raw": true, "disposition": true, "done": true, "msg": true, "tab": true, "view": true, "lang": true, "locale": true, "_": true, "t": true,
+}
+
+// turns reports whether a parameter of a query only turns a list over, or tells a page
+// something.
+func turns(name string) bool {
+	name = strings.ToLower(name)
+	return turning[name] || strings.HasPrefix(name, "utm_")
 }
 
 // ownList reports whether a list is that of who asks: one that was asked for with
 // other parameters may be somebody else's (?customer=2).
 func (q *Request) ownList() bool {
-	if q.Inputs == nil {
-		return false
-	}
+	return q.Inputs != nil && len(q.Inputs.Body()) == 0 && q.parameters(turns)
+}
+
+// parameters reports whether all of the query's are in order.
+func (q *Request) parameters(ok func(name string) bool) bool {
 	for _, i := range q.Inputs.Query() {
-		name := strings.ToLower(i.Place.Name)
-		if i.Place.Kind == gatehouse.Query && !turning[name] && !strings.HasPrefix(name, "utm_") {
+		if i.Place.Kind == gatehouse.Query && !ok(i.Place.Name) {
 			return false
 		}
 	}
-	return len(q.Inputs.Body()) == 0
+	return true
 }
 
 // deleted forgets a thing that is no more: another may get its identifier.
