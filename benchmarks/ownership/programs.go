@@ -44,7 +44,7 @@ type ask struct {
 
 const rules = `
 application:
-  ratelimit: {default: 10000/s}
+  ratelimit: {default: 10000/s, address: 10000/s}
   ownership:
     rules:
     - {path: "/field/{id}", owner: {field: user_id}}
