@@ -213,12 +213,12 @@ func TestShop_OrdinaryTraffic_ProposesItsRules(t *testing.T) {
 	t.Log("\n" + all)
 	want := []string{
 		"GET /api/orders items=orders[] as=users.id field=user_id",
-		"GET,PATCH /api/orders/{id} as=users.id field=user_id",
+		"GET,POST,PUT,PATCH,DELETE /api/orders/{id} as=users.id field=user_id",
 		"me /api/profile map[id:users.id]",
 		"GET /api/profile id=query:id as=users.id field=id",
-		"GET /orders/{id} ledger gives=POST:/checkout",
-		"POST /orders/{id}/address ledger gives=POST:/checkout",
-		"POST /orders/{id}/cancel ledger gives=POST:/checkout",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id} ledger gives=POST:/checkout",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id}/address ledger gives=POST:/checkout",
+		"GET,POST,PUT,PATCH,DELETE /orders/{id}/cancel ledger gives=POST:/checkout",
 		"GET,POST /profile id=body:id as=users.id self",
 	}
 	for _, w := range want {
