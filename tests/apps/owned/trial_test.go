@@ -162,7 +162,7 @@ func (x *crossing) under(r *recorded) (all []*config.OwnershipRule) {
 func key(r *config.OwnershipRule) string { return fmt.Sprint(r.Methods, r.Path, r.ID, r.Items) }
 
 // perRule bounds, in the short run, the requests of one person under one rule.
-const perRule = 2
+const perRule = 1
 
 // everybody calls try with each recorded request that a rule is for, and with
 // everybody whose it is not.
