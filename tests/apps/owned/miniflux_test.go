@@ -94,7 +94,7 @@ func startFeeds(t *testing.T) *httptest.Server {
 		fmt.Fprintf(w, `<?xml version="1.0"?><rss version="2.0"><channel><title>News of mark-of-%s</title><link>http://%s/</link><description>x</description>`, name, r.Host)
 		for i := range articles {
 			fmt.Fprintf(w, `<item><title>Article %d mark-of-%s</title><link>http://%s/%s/article/%d</link><guid>%s-%d</guid><description>Text %d of mark-of-%s</description>`+
-				`<enclosure url="http://%s/%s.mp3" length="7" type="audio/mpeg"/><pubDate>%s</pubDate></item>`,
+				`<enclosure url="http://%s/%s.pdf" length="7" type="application/pdf"/><pubDate>%s</pubDate></item>`,
 				i, who, r.Host, name, i, name, i, i, who, r.Host, name, time.Now().Add(-time.Hour*time.Duration(1+i)).Format(time.RFC1123Z))
 		}
 		fmt.Fprint(w, `</channel></rss>`)
