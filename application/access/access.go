@@ -77,7 +77,7 @@ type Access struct {
 	rules    []rule
 	deny     []rule
 	now      func() time.Time
-	coverage *coverage
+	coverage input.RouteTally
 	probing  *probing
 	recorder gatehouse.Recorder
 }
@@ -91,7 +91,7 @@ func New(o Options) (*Access, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Access{now: o.Now, coverage: newCoverage(), probing: p, recorder: o.Recorder}
+	a := &Access{now: o.Now, probing: p, recorder: o.Recorder}
 	var errs []error
 	for i, prefix := range o.DefaultDeny {
 		made, err := patterns(prefix)

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,58 +11,15 @@ import (
 
 	"github.com/gatehousehq/gatehouse"
 	"github.com/gatehousehq/gatehouse/events"
+	"github.com/gatehousehq/gatehouse/input"
 )
 
-// maxCovered bounds the routes that are listed as seen without a rule.
-const maxCovered = 2048
-
 // An Uncovered is a route that was asked for and that no rule is for.
-type Uncovered struct {
-	Route string
-	// Requests counts them, SignedIn those of a known principal.
-	Requests, SignedIn uint64
-}
+type Uncovered = input.RouteCount
 
-type coverage struct {
-	mu     sync.Mutex
-	routes map[string]*Uncovered
-	beyond uint64
-}
-
-func newCoverage() *coverage { return &coverage{routes: make(map[string]*Uncovered)} }
-
-func (c *coverage) add(route string, known bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	u := c.routes[route]
-	if u == nil {
-		if len(c.routes) >= maxCovered {
-			c.beyond++
-			return
-		}
-		u = &Uncovered{Route: route}
-		c.routes[route] = u
-	}
-	u.Requests++
-	if known {
-		u.SignedIn++
-	}
-}
-
-// Uncovered lists the routes that were seen without a rule, those that signed-in
-// principals asked for most first, and how many requests were for routes beyond
-// the first 2,048.
-func (a *Access) Uncovered() (list []Uncovered, beyond uint64) {
-	a.coverage.mu.Lock()
-	defer a.coverage.mu.Unlock()
-	for _, u := range a.coverage.routes {
-		list = append(list, *u)
-	}
-	slices.SortFunc(list, func(x, y Uncovered) int {
-		return cmp.Or(cmp.Compare(y.SignedIn, x.SignedIn), cmp.Compare(y.Requests, x.Requests), cmp.Compare(x.Route, y.Route))
-	})
-	return list, a.coverage.beyond
-}
+// Uncovered lists the routes that were seen without a rule: see
+// [input.RouteTally.List].
+func (a *Access) Uncovered() (list []Uncovered, beyond uint64) { return a.coverage.List() }
 
 // ProbingOptions say when refusals of one account are told as an event: an
 // ordinary account that tries several routes which only other roles may use. The
@@ -189,7 +145,7 @@ func (p *probing) common(route, who uint64, now time.Time) bool {
 func (a *Access) Note(ctx context.Context, about events.About, q Request, route string, d gatehouse.Decision) error {
 	switch {
 	case d.Verdict == gatehouse.Pass && d.Rule == RuleNone:
-		a.coverage.add(route, q.Principal.Known())
+		a.coverage.Add(route, q.Principal.Known())
 	case d.Verdict != gatehouse.Pass && q.Principal.Known() && (d.Rule == RuleRole || d.Rule == RuleScope || d.Rule == RuleDefault):
 		n := a.probing.add(q.Principal.Issuer+" "+q.Principal.ID, route, a.now())
 		if n > 0 && a.recorder != nil {

@@ -95,7 +95,7 @@ func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 		c.open = append(c.open, asked{rule: r, ids: ids, odd: !exact})
 	}
 	if c == nil {
-		o.coverage.note(&q)
+		o.uncovered(&q)
 	}
 	return c, gatehouse.Passed()
 }

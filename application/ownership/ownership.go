@@ -76,7 +76,7 @@ type Ownership struct {
 	tables   []exchange.Owned
 	limit    int64
 	now      func() time.Time
-	coverage coverage
+	coverage input.RouteTally
 }
 
 // New checks the options. Its errors name the option.
