@@ -76,11 +76,7 @@ func (p prober) Probe(ctx context.Context, path string) (*ownership.Answer, erro
 	}
 	t.asm.proxy.direct(r)
 	r.Host = t.r.Host
-	r.Header.Set("X-Forwarded-For", t.forwardedFor())
-	r.Header.Set("X-Forwarded-Proto", t.client.Proto)
-	r.Header.Set("X-Forwarded-Host", t.host())
-	r.Header.Set(RequestIDHeader, x.ID)
-	r.Header.Set("Traceparent", x.Traceparent())
+	t.names(r.Header, x)
 	r.Header.Set(probeHeader, "ownership")
 	if err := t.asm.who.assertions.Set(r.Header, x.Principal, t.found.Credential); err != nil {
 		return nil, err

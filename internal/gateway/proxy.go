@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gatehousehq/gatehouse/events"
+	"github.com/gatehousehq/gatehouse/exchange"
 	"github.com/gatehousehq/gatehouse/network"
 )
 
@@ -124,12 +125,16 @@ func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
 	out.URL.RawQuery = pr.In.URL.RawQuery                                 // as sent: ReverseProxy drops what it can't parse
 	network.Clean(out.Trailer, false, t.asm.config.Network.RemoveHeaders) // a body that was held has brought them
 	out.Host = pr.In.Host
-	h := out.Header
+	t.names(out.Header, t.x)
+}
+
+// names says to the backend who asks it, and by which exchange.
+func (t *transit) names(h http.Header, x *exchange.Exchange) {
 	h.Set("X-Forwarded-For", t.forwardedFor())
 	h.Set("X-Forwarded-Proto", t.client.Proto)
 	h.Set("X-Forwarded-Host", t.host())
-	h.Set(RequestIDHeader, t.x.ID)
-	h.Set("Traceparent", t.x.Traceparent())
+	h.Set(RequestIDHeader, x.ID)
+	h.Set("Traceparent", x.Traceparent())
 }
 
 // modify passes the answer through the response rungs.
