@@ -150,6 +150,19 @@ func TestWalk_ByGuessing_IsToldByRefusals(t *testing.T) {
 	}
 }
 
+// Asking twice is no disguise, whatever hashes fall on the same mark.
+func TestWalk_ByGuessingEachAFewTimes_IsToldAlways(t *testing.T) {
+	for seed := range 40 {
+		w := newWatch(t, Options{})
+		for i := range 180 {
+			w.see(Seen{Path: fmt.Sprintf("/orders/%d", 1000+seed*7919+i/3*7), Status: 403, Principal: "mallory"})
+		}
+		if !strings.Contains(w.kinds(), "walk") { // the rise of failures is told as well
+			t.Errorf("seed %d: %+v", seed, w.alarms)
+		}
+	}
+}
+
 func TestWalk_OrdinaryUse_IsSilent(t *testing.T) {
 	w := newWatch(t, Options{Exempt: []Exemption{{Path: "/api/stock/{id}", Principal: "export", Reason: "a partner"}}})
 	for i := range 2000 {

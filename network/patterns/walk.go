@@ -49,7 +49,8 @@ type steps struct {
 	// few per cent of error.
 	seen     *[32]uint64
 	distinct int
-	refused  int
+	refused  int // of the distinct
+	failed   int // of the requests
 	sequence int
 }
 
@@ -233,6 +234,9 @@ func (t *trail) step(id, number uint64, numbered bool, v *view) {
 	t.last, t.numbered = number, numbered
 	for _, s := range [...]*steps{&t.hour, &t.day} {
 		s.requests++
+		if v.failed() {
+			s.failed++
+		}
 		if !s.add(id) {
 			continue
 		}
@@ -250,9 +254,9 @@ func (t *trail) judge(r *route, who uint64, v *view, alarms *[]Alarm) bool {
 	n, how := 0, ""
 	public := len(r.strangers) >= publicBy
 	ready := len(r.clients) >= settled || v.now.Sub(r.since) >= settledTime
-	others := float64(max(r.refused-t.day.refused, 0)) / float64(max(r.requests-t.day.requests, 1))
+	others := float64(max(r.refused-t.day.failed, 0)) / float64(max(r.requests-t.day.requests, 1))
 	refuses := func(s *steps, most int) bool {
-		share := float64(s.refused) / float64(max(s.requests, 1))
+		share := float64(s.failed) / float64(max(s.requests, 1))
 		return s.refused >= most && share >= refusedShare && share >= refusedTimes*min(others, refusedShare)
 	}
 	switch h, d := &t.hour, &t.day; {
