@@ -109,12 +109,15 @@ func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, one
 		if one {
 			guesses = min(guesses, 1)
 		}
-		due := a.last + int64(t.delay(int(a.failures)))
+		delay := t.delay(int(a.failures))
+		due := a.last + int64(delay)
 		switch {
 		case int(a.failures) >= limit || int(a.failures)+guesses > limit:
 			d = gatehouse.Denied(RuleClosed, gatehouse.Place{}, "%d failures in a row from devices that never signed in to this account: they are refused until it is recovered", a.failures)
 			return
-		case len(fresh) > 0 && delays && now.UnixNano() < due:
+		// Without one, a guess is not refused for having read the clock before
+		// another that took the lane first.
+		case len(fresh) > 0 && delays && delay > 0 && now.UnixNano() < due:
 			wait = time.Duration(due - now.UnixNano())
 			d = gatehouse.Denied(RuleDelay, gatehouse.Place{}, "%d failures in a row from devices that never signed in to this account: the next try may come in %s", a.failures, wait.Round(time.Second))
 			return

@@ -185,6 +185,17 @@ func TestCheck_ManyAtOnce_PassNoMoreThanAllowed(t *testing.T) {
 	}
 }
 
+// Whoever read the clock first may take the lane second.
+func TestCheck_ClockReadBeforeAnother_IsNotRefusedForThat(t *testing.T) {
+	w := newWorld(t, throttle.Options{})
+	for i := range 4 {
+		if _, rule, _ := w.enter(signIn("ann", fmt.Sprint("typo", i), fmt.Sprintf("192.0.2.%d", i), "")); rule != "" {
+			t.Fatalf("try %d is refused: %s", i, rule)
+		}
+		w.now = w.now.Add(-time.Microsecond)
+	}
+}
+
 func TestCheck_OldPasswordOfAProgram_ClosesNothing(t *testing.T) {
 	w := newWorld(t, throttle.Options{})
 	w.passwords["ann"] = "new"
