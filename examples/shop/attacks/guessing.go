@@ -15,6 +15,8 @@ import (
 // come from is one that nobody else has.
 func guessing() []Case {
 	throttle := []string{"identity/throttle"}
+	// Who has an account is asked first: later ones leave a gate that asks strangers to
+	// come again, which would hide what the answers tell.
 	return []Case{
 		{ID: "unlimited-sign-in", Title: "Guess a password forty times", Class: signInClass, Stops: []string{"identity/throttle", "ratelimit/principal"},
 			Try: "{base}/login as marta@example.com with one password after another; the last is sunflower", Run: bruteForce},
