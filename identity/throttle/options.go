@@ -119,7 +119,7 @@ type Options struct {
 	Sprayed int
 
 	// Accounts, Addresses and Secrets are the sizes of the tables. Default
-	// 262,144, 131,072 and 65,536, which take some 40 MB together.
+	// 262,144, 131,072 and 65,536, which take some 45 MB together.
 	Accounts, Addresses, Secrets int
 }
 
