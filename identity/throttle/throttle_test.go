@@ -358,7 +358,7 @@ func TestCheck_TenMillionNames_MemoryIsFixedAndFailuresStay(t *testing.T) {
 	if testing.Short() || !long() {
 		names = 100_000
 	}
-	w := newWorld(t, throttle.Options{Accounts: 1 << 12, Addresses: 1 << 12, Secrets: 1 << 12, Global: throttle.Rate{Burst: 1 << 30, Every: time.Nanosecond}, Stuffed: 100, Sprayed: 100})
+	w := newWorld(t, throttle.Options{Accounts: 1 << 12, Addresses: 1 << 12, Secrets: 1 << 12, Global: throttle.Rate{Burst: 1 << 30, Every: time.Nanosecond}, Newcomers: 1 << 30, Stuffed: 100, Sprayed: 100})
 	for i := range 40 {
 		w.enter(signIn("victim", fmt.Sprint("guess", i), fmt.Sprintf("10.9.0.%d", i), ""))
 		w.now = w.now.Add(10 * time.Minute)
@@ -704,7 +704,7 @@ func TestNew_BadOptions_AreRefusedByName(t *testing.T) {
 	}
 	for want, o := range map[string]throttle.Options{
 		"Store": {}, "MaxFailures": {Store: s, MaxFailures: 101}, "Free": {Store: s, Free: 200}, "MaxDelay": {Store: s, MaxDelay: 1}, "DeviceFailures": {Store: s, DeviceFailures: -1},
-		"Stuffed": {Store: s, Stuffed: 1}, "Accounts": {Store: s, Accounts: 1}, "Address": {Store: s, Address: throttle.Rate{Burst: 1}},
+		"Stuffed": {Store: s, Stuffed: 1}, "Newcomers": {Store: s, Newcomers: -1}, "Again": {Store: s, Again: throttle.Rate{Burst: 1}}, "Accounts": {Store: s, Accounts: 1}, "Address": {Store: s, Address: throttle.Rate{Burst: 1}},
 	} {
 		if _, err := throttle.New(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v", want, err)
