@@ -181,7 +181,7 @@ func TestNewcomers_StuffingFromAsManyAddresses_IsBounded(t *testing.T) {
 		{100_000, time.Hour, 0, 200, false},
 		{150, 2 * time.Second, 1, 95, false},
 		{1000, time.Hour, 1, 1000, false},
-		{50_000, time.Hour, 1, 1400, true},
+		{50_000, time.Hour, 1, 1500, true},
 	} {
 		t.Run(fmt.Sprint(attack.list, " within ", attack.within, ", coming again ", attack.returns), func(t *testing.T) {
 			c := newCrowd(t, throttle.Options{})
