@@ -27,8 +27,10 @@ type Rule struct {
 	// ID says where the thing's identifier stands: "path:id" (a wildcard of Path),
 	// "query:id", "body:order.id" (a field of a form, or a path into JSON),
 	// "header:X-Order", "cookie:order", "graphql:Query.order(id)" or, in whichever
-	// field it stands, "graphql:order(id)". Empty: the last wildcard of Path; without
-	// one only the answer can tell. A field of a query or body is looked for in both,
+	// field it stands, "graphql:order(id)", "patch:/orders/{id}" (a step of the
+	// pointers of a JSON Patch, which stands in the field that may be written before
+	// the slash). Empty: the last wildcard of Path; without one only the answer can
+	// tell. A field of a query or body is looked for in both,
 	// since frameworks merge them. One with commas is several, since applications
 	// split them. A request that names no thing passes, unless the identifier stands
 	// in the path.
@@ -133,7 +135,7 @@ type giving struct {
 // A place is where an identifier may stand.
 type place struct{ kind, name string }
 
-var kinds = []string{"path", "query", "body", "header", "cookie", "graphql"}
+var kinds = []string{"path", "query", "body", "header", "cookie", "graphql", "patch"}
 
 var (
 	errNoOwner = errors.New("says of nobody whose the thing is: write owner, tenant or public")
@@ -254,6 +256,11 @@ func (r *rule) places() error {
 		}
 		if kind == "graphql" && r.answers() {
 			return errGraphQL
+		}
+		if kind == "patch" {
+			if _, err := readPlacePointer(name); err != nil {
+				return fmt.Errorf("id %q: %w", id, err)
+			}
 		}
 		if kind == "header" {
 			name = http.CanonicalHeaderKey(name)

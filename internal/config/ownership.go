@@ -28,7 +28,7 @@ type OwnershipRule struct {
 	Path    string            `yaml:"path" need:"true" doc:"A path as in routes." example:"/orders/{id}"`
 	Methods []string          `yaml:"methods" doc:"The methods that it is for; all where not given. GET stands for HEAD too." example:"[GET]"`
 	Thing   string            `yaml:"thing" doc:"The kind of thing: rules of one kind share what the ledger knows. The path before the identifier where not given." example:"/orders"`
-	ID      []string          `yaml:"id" doc:"Where the identifier stands: path:NAME, query:NAME, body:NAME, header:NAME, cookie:NAME or graphql:FIELD(ARGUMENT). The last wildcard of path where not given." example:"[\"query:id\"]"`
+	ID      []string          `yaml:"id" doc:"Where the identifier stands: path:NAME, query:NAME, body:NAME, header:NAME, cookie:NAME, graphql:FIELD(ARGUMENT) or patch:/POINTER/{id}, in the paths of a JSON Patch. The last wildcard of path where not given." example:"[\"query:id\"]"`
 	Owner   OwnershipOwner    `yaml:"owner" doc:"How the owner is told; several ways are asked in order."`
 	Tenant  []string          `yaml:"tenant" doc:"Where in the answer's JSON stands whose customer's it is." example:"[org_id]"`
 	Items   string            `yaml:"items" doc:"Makes the answer a list, whose items are judged one by one: others' are cut out." example:"orders[]"`
