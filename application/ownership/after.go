@@ -84,16 +84,16 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 		// The same document as for what is another's.
 		return gatehouse.Denied(RuleGone, gatehouse.Place{}, "the backend has no such thing for the caller").WithStatus(http.StatusNotFound), nil, 0
 	case a.Status >= 400:
-		return c.failed(a), nil, 0
+		return c.failed(ctx, a), nil, 0
 	}
 	for i := range c.open {
 		one := &c.open[i]
 		switch {
 		case one.written:
 			continue
-		case one.rule.Items != "":
+		case one.rule.Items != "", one.rule.graph != nil:
 			var n int
-			if d, body, n = c.collection(one, a, body); d.Verdict != gatehouse.Pass {
+			if d, body, n = c.things(ctx, one, a, body); d.Verdict != gatehouse.Pass {
 				return d, nil, 0
 			}
 			cut += n
@@ -113,9 +113,15 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 // failed decides about an error of the backend's, which mostly shows no thing, and
 // passes unless it names another as the owner of what it shows. The rows that it was
 // made from say less: a name that is taken is told by another's row.
-func (c *Case) failed(a *Answer) gatehouse.Decision {
+func (c *Case) failed(ctx context.Context, a *Answer) gatehouse.Decision {
 	for i := range c.open {
 		one := &c.open[i]
+		if one.rule.graph != nil { // which shows things beside its errors
+			if d := c.graphFailed(ctx, one, a); d.Verdict != gatehouse.Pass {
+				return d
+			}
+			continue
+		}
 		if one.written || one.rule.Items != "" || !one.rule.tells() {
 			continue
 		}
@@ -143,22 +149,27 @@ func (c *Case) told(ctx context.Context, a *asked, of *Answer) finding {
 	if r.Owner.Column == "" {
 		return said
 	}
+	return said.or(c.byRows(ctx, r, of))
+}
+
+// byRows asks the rows that the answer was made from.
+func (c *Case) byRows(ctx context.Context, r *rule, of *Answer) finding {
 	if of.Rows == nil {
-		return said.or(unknown("nobody knows exactly which rows the answer was made from"))
+		return unknown("nobody knows exactly which rows the answer was made from")
 	}
 	owners, known := of.Rows.Owners(ctx, r.Owner.Column, r.Owner.Key)
 	switch {
 	case !known || len(owners) == 0:
-		return said.or(unknown("the rows that the answer was made from do not tell"))
+		return unknown("the rows that the answer was made from do not tell")
 	case !named(&c.q.Principal, r.Owner.As):
-		return said.or(unknown("the principal's name in the database is not known"))
+		return unknown("the principal's name in the database is not known")
 	}
 	for _, o := range owners {
 		if !called(&c.q.Principal, r.Owner.As, o) {
-			return said.or(others("a row that the answer was made from has another's " + r.Owner.Column))
+			return others("a row that the answer was made from has another's " + r.Owner.Column)
 		}
 	}
-	return said.or(own("every row that the answer was made from is the principal's"))
+	return own("every row that the answer was made from is the principal's")
 }
 
 // read asks the answer's body or head.
@@ -205,6 +216,14 @@ func (c *Case) judge(r *rule, o *answer.Owners) finding {
 		}
 	}
 	return own("the answer says that it is the principal's")
+}
+
+// things judges a list, or what a field of GraphQL shows.
+func (c *Case) things(ctx context.Context, a *asked, of *Answer, body []byte) (gatehouse.Decision, []byte, int) {
+	if a.rule.graph != nil {
+		return c.graph(ctx, a, of, body)
+	}
+	return c.collection(a, of, body)
 }
 
 // collection judges a list item by item. body is what an earlier rule made of it.

@@ -34,6 +34,8 @@ type asked struct {
 	odd bool
 	// written leaves the rule to the SQL gate.
 	written bool
+	// data is what a request of GraphQL asks for; nil where nobody knows.
+	data *input.Selection
 }
 
 // Begin finds the rules for a request. It is nil where none is, and the decision
@@ -81,23 +83,37 @@ func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 			}
 			continue
 		}
-		ids, whole := r.identifiers(&q)
+		one, none, whole := r.asked(&q, exact)
 		switch {
-		case q.probe: // only its answer is asked
 		case !whole:
 			return nil, gatehouse.Denied(RuleUnknown, gatehouse.Place{}, "not all that the request names could be read").WithStatus(http.StatusNotFound)
-		case len(ids) == 0 && len(r.ids) > 0 && exact && r.ids[0].kind != "path":
-			continue // it names no thing of this kind
+		case none:
+			continue
 		}
 		if c == nil {
 			c = &Case{o: o, q: q}
 		}
-		c.open = append(c.open, asked{rule: r, ids: ids, odd: !exact})
+		c.open = append(c.open, one)
 	}
 	if c == nil {
 		o.uncovered(&q)
 	}
 	return c, gatehouse.Passed()
+}
+
+// asked finds what a request names by the rule. With none it names no thing of this
+// kind; whole is false where more may be named than could be read.
+func (r *rule) asked(q *Request, exact bool) (a asked, none, whole bool) {
+	a = asked{rule: r, odd: !exact}
+	if r.graph != nil {
+		var asks bool
+		a.data, asks, whole = r.selected(q)
+		return a, !asks, whole
+	}
+	if a.ids, whole = r.identifiers(q); q.probe {
+		return a, false, true // only its answer is asked
+	}
+	return a, len(a.ids) == 0 && len(r.ids) > 0 && exact && r.ids[0].kind != "path", whole
 }
 
 // Wants reports whether a rule compares a name that the principal has, and that is
@@ -145,6 +161,9 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 		return d
 	}
 	r := a.rule
+	if r.graph != nil {
+		return later() // what is changed, rules with identifiers say
+	}
 	change = change && !c.q.queries(r)
 	if r.Owner.Self && !a.odd { // what it says, no answer need confirm
 		for _, id := range a.ids {

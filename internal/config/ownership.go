@@ -34,6 +34,7 @@ type OwnershipRule struct {
 	Items   string            `yaml:"items" doc:"Makes the answer a list, whose items are judged one by one: others' are cut out." example:"orders[]"`
 	Counts  []string          `yaml:"counts" doc:"Numbers beside the list that are lowered by what was cut out." example:"[total]"`
 	Whole   bool              `yaml:"whole" default:"false" doc:"Refuses a list with others' items, in place of cutting them out."`
+	GraphQL string            `yaml:"graphql" doc:"A field of GraphQL whose things are judged one by one, wherever it stands (orders) or in what (me.orders, Query.orders): others' are cut out of its lists. owner.field, owner.shared and tenant are then fields of a thing, whatever the client calls them." example:"orders"`
 	Gives   []OwnershipGiving `yaml:"gives" doc:"Answers that give things of the kind to who asked: for owner.ledger." example:"[{path: /checkout, methods: [POST]}, {path: /account, methods: [GET]}]"`
 	Admins  OwnershipAdmins   `yaml:"admins" doc:"Who may have everybody's; each use is an event."`
 	Public  gatehouse.Reason  `yaml:"public" doc:"Lets everybody have them; say why. It stands before the rules that it is an exception of." example:"the catalogue is for everybody"`

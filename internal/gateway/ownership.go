@@ -63,7 +63,7 @@ func ownershipRule(r *config.OwnershipRule) ownership.Rule {
 		fields = []string{own.Field}
 	}
 	made := ownership.Rule{
-		Path: r.Path, Methods: r.Methods, Thing: r.Thing, ID: r.ID, Tenant: r.Tenant, Items: r.Items, Counts: r.Counts, Whole: r.Whole, Public: r.Public,
+		Path: r.Path, Methods: r.Methods, Thing: r.Thing, ID: r.ID, Tenant: r.Tenant, Items: r.Items, Counts: r.Counts, Whole: r.Whole, GraphQL: r.GraphQL, Public: r.Public,
 		Owner: ownership.Owner{
 			Self: own.Self, Field: fields, Shared: own.Shared, Header: own.Header, Selector: own.Selector, Attribute: own.Attribute,
 			Column: own.Column, Key: own.Key, Ledger: own.Ledger, Probe: own.Probe, AtWrite: own.AtWrite, As: own.As,

@@ -58,6 +58,7 @@ func rules(rows bool) string {
 	rule(`path: /api/bulk, id: ["query:ids"], %s`, probe)
 	rule(`path: /graphql, id: ["graphql:order(id)", "graphql:updateOrder(id)", "graphql:deleteOrder(id)"], %s`, probe)
 	rule(`path: /graphql, id: ["graphql:document(id)"], owner: {probe: "/api/documents/{id}"}`)
+	rule(`path: /graphql, graphql: orders, %s`, field)
 	rule(`path: /api/patch, id: ["patch:/{id}"], %s`, probe)
 	// Files and pages.
 	rule(`path: "/files/{name}", owner: {header: X-Owner, as: users.id}`)
