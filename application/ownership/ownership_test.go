@@ -33,6 +33,10 @@ type desk struct {
 	o       *ownership.Ownership
 	answers map[string]ownership.Answer
 	probes  []string
+	// acts is what happens when the backend has the request, before it answers.
+	acts func()
+	// writes is what the SQL gate was told of the last request.
+	writes map[string][]string
 }
 
 func open(t *testing.T, rules ...ownership.Rule) *desk {
@@ -103,6 +107,9 @@ func (d *desk) sends(p gatehouse.Principal, r *http.Request) (status int, got st
 	}
 	if decision.Verdict != gatehouse.Pass {
 		return decision.HTTPStatus(), decision.Rule, false
+	}
+	if d.writes = c.Written(); d.acts != nil {
+		d.acts()
 	}
 	a, ok := d.answers[r.URL.RequestURI()]
 	if !ok {

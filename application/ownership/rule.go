@@ -108,6 +108,10 @@ type Giving struct {
 	// Empty: the answer's links and its Location, as far as they match the rule's
 	// Path.
 	Field []string
+	// All says that a GET of the path shows all that the asker has: what the ledger
+	// has as theirs is asked for there before it is believed, so that a thing that
+	// changed hands is theirs no more.
+	All bool
 }
 
 // Admins are who may have everybody's things. The zero value is nobody.
@@ -132,12 +136,14 @@ type rule struct {
 	matched atomic.Bool // since it was made
 	probe   []string    // Owner.Probe, cut at its wildcards: text, name, text, name, …
 	gives   []giving
+	sharing bool // what it is judged by says with whom a thing is shared
 }
 
 type giving struct {
 	pattern input.Pattern
 	methods []string
 	plan    *answer.Plan // nil: links
+	all     string       // the path, where the list has all of a person's
 }
 
 // A place is where an identifier may stand.
@@ -151,6 +157,7 @@ var (
 	errID      = errors.New("no identifier: name a wildcard in the path, or say id")
 	errGraphQL = errors.New("an answer of GraphQL has the names that the client gives it, and tells nobody's owner: use owner.probe, ledger or column, or a rule with graphql")
 	errField   = errors.New("graphql goes by owner.field, owner.column or tenant alone, and names what is shown by itself: leave out id, items, counts, public and what else tells the owner")
+	errAll     = errors.New("all is of a list that is asked for by GET at one path: leave out wildcards, and say methods: [GET]")
 	errMethod  = errors.New("a method is capital letters, such as GET")
 )
 
@@ -327,6 +334,11 @@ func newGiving(g Giving) (giving, error) {
 	made := giving{pattern: pattern}
 	if made.methods, err = methodsOf(g.Methods); err != nil {
 		return giving{}, err
+	}
+	if g.All {
+		if made.all = g.Path; len(pattern.Wildcards()) > 0 || len(g.Methods) > 0 && !slices.Contains(g.Methods, http.MethodGet) {
+			return giving{}, errAll
+		}
 	}
 	if len(g.Field) > 0 {
 		made.plan, err = answer.New(answer.Options{Owner: g.Field})

@@ -62,6 +62,7 @@ type OwnershipGiving struct {
 	Path    string   `yaml:"path" need:"true" doc:"A path as in routes." example:"/checkout"`
 	Methods []string `yaml:"methods" doc:"The methods; all where not given." example:"[POST]"`
 	Field   []string `yaml:"field" doc:"Paths into the answer's JSON to identifiers; where not given its Location and its links." example:"[\"orders[].id\"]"`
+	All     bool     `yaml:"all" default:"false" doc:"A GET of the path shows all that the asker has: what the ledger has as theirs is asked for there again, so that a thing that changed hands is theirs no more."`
 }
 
 // OwnershipAdmins are who may have everybody's things.

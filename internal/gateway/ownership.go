@@ -99,7 +99,7 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 		if o.rules.Admin {
 			t.gate.record(context.WithoutCancel(t.r.Context()), events.AdminAct(t.about(), t.x.Route))
 		}
-		if o.rules.Waits() { // a part of an answer, or none, can't be judged
+		if o.rules.Shows() { // a part of an answer, or none, can't be judged
 			for _, name := range [...]string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"} {
 				t.r.Header.Del(name)
 			}
@@ -126,7 +126,7 @@ func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 		if !waits && !t.asm.ownership.Gives(&o.request) {
 			return nil
 		}
-		held, err := holdAnswer(res, t.asm.ownership.Limit())
+		held, err := t.heldAnswer(res, waits)
 		if err != nil {
 			return err
 		}
@@ -146,6 +146,16 @@ func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 		t.learned(res)
 		return gatehouse.Passed()
 	}}, nil
+}
+
+// heldAnswer reads as much of an answer as says anything about whose it is, or whom
+// it gives something.
+func (t *transit) heldAnswer(res *http.Response, waits bool) (*wholeAnswer, error) {
+	reads := waits && t.owns.rules.Reads(res.Header) || t.asm.ownership.Gives(&t.owns.request)
+	if reads && res.StatusCode != http.StatusSwitchingProtocols { // whose body is the connection
+		return holdAnswer(res, t.asm.ownership.Limit())
+	}
+	return &wholeAnswer{answer: ownership.Answer{Status: res.StatusCode, Header: res.Header}, closer: res.Body}, nil
 }
 
 // judgeOwned has the answer judged, and changed where others' things are cut out.
