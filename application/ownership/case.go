@@ -187,6 +187,8 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 		return c.atWrite(ctx, p, a)
 	case len(a.ids) == 0 && r.Items != "": // a collection's change, such as a new thing
 		return gatehouse.Passed()
+	case !change && c.q.Method == http.MethodHead && r.judges():
+		return c.shown(ctx, p, a).decision()
 	}
 	f := c.each(ctx, p, a, change)
 	if f.standing != standsOwn || !f.past || change {
@@ -208,6 +210,19 @@ func (c *Case) each(ctx context.Context, p Prober, a *asked, last bool) (f findi
 		past = past || f.past
 	}
 	f.past = past
+	return f
+}
+
+// shown judges a HEAD by what a GET would show.
+func (c *Case) shown(ctx context.Context, p Prober, a *asked) finding {
+	path := c.q.Path
+	if c.q.Query != "" {
+		path += "?" + c.q.Query
+	}
+	f := c.lent(c.probed(ctx, p, path, a.rule.Owner.As), a)
+	if f.standing == standsUnknown {
+		f = f.or(c.each(ctx, p, a, true))
+	}
 	return f
 }
 

@@ -180,6 +180,8 @@ type Request struct {
 	Method string
 	// Path is as it came, escaped ([net/url.URL.EscapedPath]).
 	Path string
+	// Query is as it came: a HEAD is judged by what a GET of both would show.
+	Query string
 	// Route is the template of package input, for Uncovered.
 	Route  string
 	Host   string

@@ -111,7 +111,7 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 // owned is the request as application/ownership asks about it.
 func (t *transit) owned() ownership.Request {
 	return ownership.Request{
-		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
+		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Query: t.r.URL.RawQuery, Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
 		Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs,
 		Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
 	}
