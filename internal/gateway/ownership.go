@@ -26,7 +26,8 @@ import (
 type owned struct {
 	request ownership.Request
 	rules   *ownership.Case // nil: none is for it
-	// told is set where the rung, which only observes, has said its word.
+	// told is set where the rung has said no before the backend was asked, which it
+	// was all the same: the rung only observes, or lets this pass.
 	told bool
 	// shown is the beginning of the answer, to learn from; cut says there was more.
 	shown []byte
@@ -81,19 +82,12 @@ func ownershipRule(r *config.OwnershipRule) ownership.Rule {
 func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
 		o := &t.owns
-		o.request = t.owned()
-		var d gatehouse.Decision
-		if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
-			return d
+		d := t.beginOwned()
+		if d.Verdict == gatehouse.Pass && o.rules != nil {
+			d = o.rules.Before(t.r.Context(), prober{t})
 		}
-		if o.rules.Wants() && t.asksMe() {
-			o.request = t.owned()
-			if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
-				return d
-			}
-		}
-		if d = o.rules.Before(t.r.Context(), prober{t}); d.Verdict != gatehouse.Pass {
-			o.told = true // where the rung observes, the answer is not judged again
+		// Where the rung observes, the answer is not judged again.
+		if o.told = d.Verdict != gatehouse.Pass; o.told || o.rules == nil {
 			return d
 		}
 		if o.rules.Admin {
@@ -106,6 +100,19 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 		}
 		return d
 	}, nil
+}
+
+// beginOwned finds the rules for the request, and whom it is from where they ask for
+// more of that than is known.
+func (t *transit) beginOwned() (d gatehouse.Decision) {
+	o := &t.owns
+	o.request = t.owned()
+	o.rules, d = t.asm.ownership.Begin(o.request)
+	if d.Verdict == gatehouse.Pass && o.rules != nil && o.rules.Wants() && t.asksMe() {
+		o.request = t.owned()
+		o.rules, d = t.asm.ownership.Begin(o.request)
+	}
+	return d
 }
 
 // owned is the request as application/ownership asks about it.
@@ -122,7 +129,10 @@ func (t *transit) owned() ownership.Request {
 func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 	return responseStep{hold: func(t *transit, a *activeRung, res *http.Response) error {
 		o := &t.owns
-		waits := o.rules.Waits() && !o.told
+		if o.told {
+			return nil // nor does what was not theirs give them anything
+		}
+		waits := o.rules.Waits()
 		if !waits && !t.asm.ownership.Gives(&o.request) {
 			return nil
 		}
