@@ -231,7 +231,7 @@ func TestStateFile_NamesNobody_AndSurvivesARestart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"secret-invoice", "number-", "ann", "example.com"} {
+		for _, name := range []string{"secret-invoice", "number-", "ann@", "example.com"} {
 			if bytes.Contains(raw, []byte(name)) {
 				t.Errorf("%s has %q", filepath.Base(file), name)
 			}
