@@ -56,6 +56,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) Close() error {
 	l.cancel()
 	err := l.Listener.Close()
+	l.begin.Do(func() {}) // an Accept that comes only now begins nothing to wait for
 	l.running.Wait()
 	return err
 }

@@ -77,3 +77,18 @@ func TestClose_WhileOneIsPrepared_EndsIt(t *testing.T) {
 		t.Error("the connection outlived its listener")
 	}
 }
+
+func TestClose_BesideTheFirstAccept_EndsBoth(t *testing.T) {
+	for range 300 { // the race detector looks at what the two share
+		l := listen(t, waitsForAByte)
+		accepted := make(chan error)
+		go func() {
+			_, err := l.Accept()
+			accepted <- err
+		}()
+		_ = l.Close() // the error of a listener that is closed twice is nobody's
+		if err := <-accepted; !errors.Is(err, net.ErrClosed) {
+			t.Fatalf("accepted with %v", err)
+		}
+	}
+}

@@ -31,7 +31,13 @@ type operations struct {
 	mu     sync.Mutex
 	list   []Operation
 	inputs []Input
+	ran    []ran
 	unread bool
+
+	// selected is what the first selectedOf of ran select, made when asked for.
+	selected   *Selection
+	selectedOf int
+	oversized  bool
 }
 
 // GraphQL gives the value of each argument of each field and directive that the
@@ -73,11 +79,11 @@ func (in *Inputs) found() *operations {
 	return in.operations.Load()
 }
 
-func (o *operations) add(list []Operation, inputs []Input, whole bool) {
+func (o *operations) add(x *expansion) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.list, o.inputs = append(o.list, list...), append(o.inputs, inputs...)
-	o.unread = o.unread || !whole
+	o.list, o.inputs, o.ran = append(o.list, x.list...), append(o.inputs, x.inputs...), append(o.ran, x.ran...)
+	o.unread = o.unread || !x.whole
 }
 
 // Fields of a request of GraphQL ("GraphQL over HTTP", and the specification of
@@ -272,7 +278,7 @@ func (in *Inputs) bodyAsked(b *builder) *Error {
 	if len(list) > maxAsked {
 		first = fail(RuleBomb, gatehouse.GraphQL, "more than %d requests in one", maxAsked)
 		list = list[:maxAsked]
-		in.found().add(nil, nil, false)
+		in.found().add(&expansion{})
 	}
 	for _, a := range list {
 		if u := in.url; u != nil {

@@ -16,7 +16,7 @@ import (
 // end, what was read of it stays.
 func (in *Inputs) read(a *asked, b *builder) *Error {
 	x := expansion{in: in, b: b, asked: a, whole: !a.persisted && !a.over, seen: map[string]bool{}, places: map[string]string{}}
-	defer func() { in.found().add(x.list, x.inputs, x.whole) }()
+	defer func() { in.found().add(&x) }()
 	if a.over {
 		return malformedGraphQL("a field of the request is given more than %d times", maxReadings)
 	}
@@ -50,6 +50,7 @@ type expansion struct {
 
 	list   []Operation
 	inputs []Input
+	ran    []ran
 	whole  bool
 
 	fragments   map[string][]*ast.FragmentDefinition
@@ -182,7 +183,7 @@ func (x *expansion) run(o *ast.OperationDefinition) *Error {
 		err = x.selections(o.SelectionSet, true)
 	}
 	x.operation.Inputs = x.inputs[start:len(x.inputs):len(x.inputs)]
-	x.list = append(x.list, *x.operation)
+	x.list, x.ran = append(x.list, *x.operation), append(x.ran, ran{o, x.fragments})
 	return err
 }
 

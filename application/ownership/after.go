@@ -14,6 +14,23 @@ import (
 // Waits reports whether the answer decides: nothing of it may leave before After.
 func (c *Case) Waits() bool { return c != nil && len(c.open) > 0 }
 
+// Shows reports whether it decides by what it shows: a part of it could not be judged.
+func (c *Case) Shows() bool {
+	return c != nil && slices.ContainsFunc(c.open, func(a asked) bool { return !a.again && !a.written })
+}
+
+// Reads reports whether After wants the body of an answer with this head: it may say
+// whose it is, its end is that of the statements that it was made by, and what is
+// refused is known to be over once it was read.
+func (c *Case) Reads(h http.Header) bool {
+	return c != nil && slices.ContainsFunc(c.open, func(a asked) bool {
+		if a.rule.graph != nil && a.data == nil {
+			return a.rule.graph.Accepts(h.Get("Content-Type"))
+		}
+		return !a.again
+	})
+}
+
 // Written says whose rows the SQL gate must let the request change alone: the names
 // of the principal by column, such as "orders.user_id". Nil where it need not ask.
 func (c *Case) Written() map[string][]string {
@@ -21,21 +38,26 @@ func (c *Case) Written() map[string][]string {
 		return nil
 	}
 	var all map[string][]string
-	for i := range c.open {
-		r := c.open[i].rule
-		if !c.open[i].written {
-			continue
-		}
+	add := func(column string, names []string) {
 		if all == nil {
 			all = make(map[string][]string)
 		}
-		all[r.Owner.Column] = namesOf(&c.q.Principal, r.Owner.As)
+		if all[column] == nil {
+			all[column] = []string{} // nobody's, and asked
+		}
+		for _, name := range names {
+			if !slices.Contains(all[column], name) {
+				all[column] = append(all[column], name)
+			}
+		}
+	}
+	for i := range c.open {
+		if one := &c.open[i]; one.written {
+			add(one.rule.Owner.Column, append(namesOf(&c.q.Principal, one.rule.Owner.As), one.lenders...))
+		}
 	}
 	for column, names := range c.also.Written() {
-		if all == nil {
-			all = make(map[string][]string)
-		}
-		all[column] = names
+		add(column, names)
 	}
 	return all
 }
@@ -77,6 +99,9 @@ func sameTable(a, b string) bool {
 // After decides about an answer. Where it passes and body is not nil, body is what
 // leaves in the place of the answer's: others' things were cut out of it, cut many.
 func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Decision, body []byte, cut int) {
+	if d := c.still(ctx, p, a); d.Verdict != gatehouse.Pass || !slices.ContainsFunc(c.open, func(a asked) bool { return !a.again }) {
+		return d, nil, 0
+	}
 	switch {
 	case a.Status == http.StatusNoContent, a.Status == http.StatusNotModified && len(a.Body) == 0, a.Status >= 300 && a.Status < 400:
 		return gatehouse.Passed(), nil, 0 // it shows nothing of the thing
@@ -84,24 +109,25 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 		// The same document as for what is another's.
 		return gatehouse.Denied(RuleGone, gatehouse.Place{}, "the backend has no such thing for the caller").WithStatus(http.StatusNotFound), nil, 0
 	case a.Status >= 400:
-		return c.failed(a), nil, 0
+		return c.failed(ctx, a), nil, 0
 	}
 	for i := range c.open {
 		one := &c.open[i]
 		switch {
-		case one.written:
+		case one.written, one.again:
 			continue
-		case one.rule.Items != "":
+		case one.rule.Items != "", one.rule.graph != nil:
 			var n int
-			if d, body, n = c.collection(one, a, body); d.Verdict != gatehouse.Pass {
+			if d, body, n = c.things(ctx, one, a, body); d.Verdict != gatehouse.Pass {
 				return d, nil, 0
 			}
 			cut += n
 			continue
 		}
-		said := c.told(ctx, one, a)
+		said := c.shared(ctx, p, one, c.told(ctx, one, a))
+		c.corrects(ctx, one, said)
 		if said.standing == standsUnknown && !one.odd {
-			said = said.or(c.each(ctx, p, one))
+			said = said.or(c.each(ctx, p, one, true))
 		}
 		if d := c.lent(said, one).decision(); d.Verdict != gatehouse.Pass {
 			return d, nil, 0
@@ -113,10 +139,16 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 // failed decides about an error of the backend's, which mostly shows no thing, and
 // passes unless it names another as the owner of what it shows. The rows that it was
 // made from say less: a name that is taken is told by another's row.
-func (c *Case) failed(a *Answer) gatehouse.Decision {
+func (c *Case) failed(ctx context.Context, a *Answer) gatehouse.Decision {
 	for i := range c.open {
 		one := &c.open[i]
-		if one.written || one.rule.Items != "" || !one.rule.tells() {
+		if one.rule.graph != nil { // which shows things beside its errors
+			if d := c.graphFailed(ctx, one, a); d.Verdict != gatehouse.Pass {
+				return d
+			}
+			continue
+		}
+		if one.written || one.again || one.rule.Items != "" || !one.rule.tells() {
 			continue
 		}
 		if said := c.lent(c.read(one.rule, a), one); said.standing == standsOther || said.standing == standsOtherTenant {
@@ -143,22 +175,29 @@ func (c *Case) told(ctx context.Context, a *asked, of *Answer) finding {
 	if r.Owner.Column == "" {
 		return said
 	}
+	return said.or(c.byRows(ctx, r, of))
+}
+
+// byRows asks the rows that the answer was made from.
+func (c *Case) byRows(ctx context.Context, r *rule, of *Answer) finding {
 	if of.Rows == nil {
-		return said.or(unknown("nobody knows exactly which rows the answer was made from"))
+		return unknown("nobody knows exactly which rows the answer was made from")
 	}
 	owners, known := of.Rows.Owners(ctx, r.Owner.Column, r.Owner.Key)
 	switch {
 	case !known || len(owners) == 0:
-		return said.or(unknown("the rows that the answer was made from do not tell"))
+		return unknown("the rows that the answer was made from do not tell")
 	case !named(&c.q.Principal, r.Owner.As):
-		return said.or(unknown("the principal's name in the database is not known"))
+		return unknown("the principal's name in the database is not known")
 	}
 	for _, o := range owners {
 		if !called(&c.q.Principal, r.Owner.As, o) {
-			return said.or(others("a row that the answer was made from has another's " + r.Owner.Column))
+			f := others("a row that the answer was made from has another's " + r.Owner.Column)
+			f.owners = owners
+			return f
 		}
 	}
-	return said.or(own("every row that the answer was made from is the principal's"))
+	return own("every row that the answer was made from is the principal's")
 }
 
 // read asks the answer's body or head.
@@ -168,10 +207,10 @@ func (c *Case) read(r *rule, of *Answer) finding {
 	switch {
 	case r.Owner.Header != "":
 		owners, err = r.plan.ReadHeader(of.Header)
-	case !of.Whole:
-		return unknown("the answer is longer than what is held to be judged")
 	case !r.plan.Accepts(of.Header.Get("Content-Type")):
 		return unknown("the answer is of another type than the rule reads")
+	case !of.Whole:
+		return unknown("the answer is longer than what is held to be judged")
 	default:
 		owners, err = r.plan.Read(of.Body)
 	}
@@ -190,7 +229,7 @@ func (c *Case) judge(r *rule, o *answer.Owners) finding {
 	case len(r.Tenant) > 0 && p.Tenant == "":
 		return unknown("the principal's tenant is not known")
 	case slices.ContainsFunc(o.Tenant, func(t string) bool { return t != p.Tenant }):
-		return finding{standsOtherTenant, "the answer is another tenant's"}
+		return finding{standing: standsOtherTenant, why: "the answer is another tenant's"}
 	case len(o.Owner) == 0:
 		return own("the answer is the principal's tenant's")
 	case !named(p, r.Owner.As):
@@ -198,13 +237,25 @@ func (c *Case) judge(r *rule, o *answer.Owners) finding {
 	}
 	for _, name := range o.Owner {
 		if !called(p, r.Owner.As, name) {
+			f := others("the answer says that it is another's")
 			if slices.ContainsFunc(o.Shared, func(s string) bool { return called(p, r.Owner.As, s) }) {
-				return own("the answer says that it is shared with the principal")
+				f = own("the answer says that it is shared with the principal")
 			}
-			return others("the answer says that it is another's")
+			f.owners, f.named = o.Owner, true
+			return f
 		}
 	}
-	return own("the answer says that it is the principal's")
+	f := own("the answer says that it is the principal's")
+	f.named = true
+	return f
+}
+
+// things judges a list, or what a field of GraphQL shows.
+func (c *Case) things(ctx context.Context, a *asked, of *Answer, body []byte) (gatehouse.Decision, []byte, int) {
+	if a.rule.graph != nil {
+		return c.graph(ctx, a, of, body)
+	}
+	return c.collection(a, of, body)
 }
 
 // collection judges a list item by item. body is what an earlier rule made of it.

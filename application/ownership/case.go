@@ -34,6 +34,13 @@ type asked struct {
 	odd bool
 	// written leaves the rule to the SQL gate.
 	written bool
+	// lenders are those who share the things with the principal: their rows may be
+	// changed too.
+	lenders []string
+	// again has the proofs of a read asked once more when its answer is there.
+	again bool
+	// data is what a request of GraphQL asks for; nil where nobody knows.
+	data *input.Selection
 }
 
 // Begin finds the rules for a request. It is nil where none is, and the decision
@@ -81,23 +88,37 @@ func (o *Ownership) begin(q Request) (*Case, gatehouse.Decision) {
 			}
 			continue
 		}
-		ids, whole := r.identifiers(&q)
+		one, none, whole := r.asked(&q, exact)
 		switch {
-		case q.probe: // only its answer is asked
 		case !whole:
 			return nil, gatehouse.Denied(RuleUnknown, gatehouse.Place{}, "not all that the request names could be read").WithStatus(http.StatusNotFound)
-		case len(ids) == 0 && len(r.ids) > 0 && exact && r.ids[0].kind != "path":
-			continue // it names no thing of this kind
+		case none:
+			continue
 		}
 		if c == nil {
 			c = &Case{o: o, q: q}
 		}
-		c.open = append(c.open, asked{rule: r, ids: ids, odd: !exact})
+		c.open = append(c.open, one)
 	}
 	if c == nil {
 		o.uncovered(&q)
 	}
 	return c, gatehouse.Passed()
+}
+
+// asked finds what a request names by the rule. With none it names no thing of this
+// kind; whole is false where more may be named than could be read.
+func (r *rule) asked(q *Request, exact bool) (a asked, none, whole bool) {
+	a = asked{rule: r, odd: !exact}
+	if r.graph != nil {
+		var asks bool
+		a.data, asks, whole = r.selected(q)
+		return a, !asks, whole
+	}
+	if a.ids, whole = r.identifiers(q); q.probe {
+		return a, false, true // only its answer is asked
+	}
+	return a, len(a.ids) == 0 && len(r.ids) > 0 && exact && r.ids[0].kind != "path", whole
 }
 
 // Wants reports whether a rule compares a name that the principal has, and that is
@@ -145,6 +166,9 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 		return d
 	}
 	r := a.rule
+	if r.graph != nil {
+		return later() // what is changed, rules with identifiers say
+	}
 	change = change && !c.q.queries(r)
 	if r.Owner.Self && !a.odd { // what it says, no answer need confirm
 		for _, id := range a.ids {
@@ -160,22 +184,44 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 	case a.odd:
 		return gatehouse.Denied(RuleSpelling, gatehouse.Place{}, "the path is another spelling of %s, whose identifier servers read in different ways", r.Path).WithStatus(http.StatusNotFound)
 	case r.Owner.AtWrite && change:
-		a.written = true
-		return later()
+		return c.atWrite(ctx, p, a)
 	case len(a.ids) == 0 && r.Items != "": // a collection's change, such as a new thing
 		return gatehouse.Passed()
+	case !change && c.q.Method == http.MethodHead && r.judges():
+		return c.shown(ctx, p, a).decision()
 	}
-	return c.each(ctx, p, a).decision()
+	f := c.each(ctx, p, a, change)
+	if f.standing != standsOwn || !f.past || change {
+		return f.decision()
+	}
+	a.again = true
+	return later()
 }
 
 // each asks the proofs that need no answer for all that the request names: one
-// that is not proven is enough.
-func (c *Case) each(ctx context.Context, p Prober, a *asked) (f finding) {
+// that is not proven is enough. With last, what they say is final.
+func (c *Case) each(ctx context.Context, p Prober, a *asked, last bool) (f finding) {
 	f = unknown("the rule has no identifier, so that nothing tells what is meant")
+	past := false
 	for _, id := range a.ids {
-		if f = c.lent(c.proven(ctx, p, a, id), a); f.standing != standsOwn {
+		if f = c.lent(c.proven(ctx, p, a, id, last), a); f.standing != standsOwn {
 			return f
 		}
+		past = past || f.past
+	}
+	f.past = past
+	return f
+}
+
+// shown judges a HEAD by what a GET would show.
+func (c *Case) shown(ctx context.Context, p Prober, a *asked) finding {
+	path := c.q.Path
+	if c.q.Query != "" {
+		path += "?" + c.q.Query
+	}
+	f := c.lent(c.probed(ctx, p, path, a.rule.Owner.As), a)
+	if f.standing == standsUnknown {
+		f = f.or(c.each(ctx, p, a, true))
 	}
 	return f
 }
@@ -206,22 +252,29 @@ func (c *Case) administers(r *rule) (bool, gatehouse.Decision) {
 }
 
 // proven asks the proofs that need no answer, in order: the identifier itself, a
-// probe, the ledger.
-func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string) finding {
+// probe, the ledger. Without last, a list is not asked for what the ledger has, as
+// it is when the answer is there.
+func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string, last bool) finding {
 	r := a.rule
 	if r.Owner.Self {
 		return c.itself(r, id)
 	}
 	said := unknown("the rule has no proof for this method")
 	if path, ok := a.probePath(&c.q, id); ok {
-		if said = c.probed(ctx, p, path); said.standing != standsUnknown {
+		if said = c.probed(ctx, p, path, r.Owner.As); said.standing != standsUnknown {
 			return said
 		}
 	}
-	if r.Owner.Ledger {
-		return said.or(c.looked(ctx, r, id))
+	if !r.Owner.Ledger {
+		return said
 	}
-	return said
+	has := c.looked(ctx, r, id)
+	if has.standing == standsOwn && len(r.complete()) > 0 {
+		if has.past = true; last {
+			has = c.listed(ctx, p, r, id)
+		}
+	}
+	return said.or(has)
 }
 
 // itself asks whether an identifier is the principal's own name.
@@ -279,8 +332,8 @@ func (a *asked) probePath(q *Request, id string) (path string, ok bool) {
 }
 
 // probed asks the backend for the thing, and judges the answer by the rules for
-// its path.
-func (c *Case) probed(ctx context.Context, p Prober, path string) finding {
+// its path. Owners are told by those of their names that as says, or not.
+func (c *Case) probed(ctx context.Context, p Prober, path, as string) finding {
 	if p == nil {
 		return unknown("nothing can be probed")
 	}
@@ -303,12 +356,21 @@ func (c *Case) probed(ctx context.Context, p Prober, path string) finding {
 		return unknown("the probe was not answered")
 	}
 	if answer.Status != http.StatusOK {
-		return unknown("the probe found nothing to judge")
+		f := unknown("the probe found nothing to judge")
+		f.gone = answer.Status == http.StatusNotFound || answer.Status == http.StatusGone
+		return f
 	}
+	found := own("the probe's answer is the principal's")
+	found.past = true
 	for i := range probe.open {
-		if f := probe.told(ctx, &probe.open[i], answer); f.standing != standsOwn {
+		f := probe.told(ctx, &probe.open[i], answer)
+		if probe.open[i].rule.Owner.As != as {
+			f.owners = nil
+		}
+		if f.standing != standsOwn {
 			return f
 		}
+		found.owners = append(found.owners, f.owners...)
 	}
-	return own("the probe's answer is the principal's")
+	return found
 }

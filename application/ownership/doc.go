@@ -17,5 +17,6 @@
 // them, is believed. It does not know of things that no rule is for: package learn
 // proposes rules, and Uncovered lists what has none. Between a probe and the change
 // that it let through, the thing may change hands; only the SQL gate, which asks in
-// the statement's own transaction, closes that.
+// the statement's own transaction, closes that. A read is probed once more before
+// its answer leaves.
 package ownership

@@ -20,11 +20,20 @@ const (
 type finding struct {
 	standing standing
 	why      string
+	// owners are whose the thing is, where that was told and is not the principal
+	// alone.
+	owners []string
+	// named: the answer itself named the owner.
+	named bool
+	// past: what it knows may be so no more when the backend acts.
+	past bool
+	// gone: the backend has no such thing.
+	gone bool
 }
 
-func own(why string) finding     { return finding{standsOwn, why} }
-func others(why string) finding  { return finding{standsOther, why} }
-func unknown(why string) finding { return finding{standsUnknown, why} }
+func own(why string) finding     { return finding{standing: standsOwn, why: why} }
+func others(why string) finding  { return finding{standing: standsOther, why: why} }
+func unknown(why string) finding { return finding{standing: standsUnknown, why: why} }
 
 // or is f, or where f knows nothing, next with both reasons.
 func (f finding) or(next finding) finding {

@@ -69,6 +69,11 @@ func (p place) among(q *Request, add func(string)) (whole bool) {
 		// A change without an operation may be of a document that the backend alone has.
 		all, read := q.Inputs.Operations()
 		return read && (len(all) > 0 || !q.change()) && !q.Unread && q.Inputs.Err() == nil
+	case "patch":
+		at, err := readPlacePointer(p.name) // it was read by New
+		if err != nil || !at.among(q.Inputs.Body(), add) {
+			return false
+		}
 	default:
 		take(q.Inputs.Query(), gatehouse.Query)
 		take(q.Inputs.Body(), gatehouse.Form, gatehouse.Multipart, gatehouse.JSON)

@@ -69,7 +69,8 @@ func TestOwnership_PageWithoutIdentifier_GoesByItsAnswer(t *testing.T) {
 	html := http.Header{"Content-Type": {"text/html"}}
 	d.answers["/account"] = ownership.Answer{Status: 200, Header: html, Body: []byte(`<p data-owner=1>`), Whole: true}
 	d.answers["/account?user=2"] = ownership.Answer{Status: 200, Header: html, Body: []byte(`<p data-owner=2>`), Whole: true}
-	for target, want := range map[string]int{"GET /account": 200, "GET /account?user=2": 404, "POST /account": 404} {
+	for target, want := range map[string]int{"GET /account": 200, "GET /account?user=2": 404, "POST /account": 404,
+		"HEAD /account": 200, "HEAD /account?user=2": 404} {
 		method, path, _ := strings.Cut(target, " ")
 		if status, why, _ := d.ask(ann, method, path, ""); status != want {
 			t.Errorf("%s: %d %s, want %d", target, status, why, want)

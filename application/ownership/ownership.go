@@ -76,6 +76,7 @@ type Ownership struct {
 	tables   []exchange.Owned
 	limit    int64
 	now      func() time.Time
+	kept     map[string]bool // the kinds of thing that some rule asks the ledger for
 	coverage input.RouteTally
 }
 
@@ -90,7 +91,7 @@ func New(o Options) (*Ownership, error) {
 	if o.Limit < 0 {
 		return nil, fmt.Errorf("ownership: Options.Limit is %d: want a positive one", o.Limit)
 	}
-	made := &Ownership{ledger: o.Ledger, limit: o.Limit, now: o.Now}
+	made := &Ownership{ledger: o.Ledger, limit: o.Limit, now: o.Now, kept: make(map[string]bool)}
 	var errs []error
 	for i, r := range o.Rules {
 		one, err := newRule(r)
@@ -105,6 +106,10 @@ func New(o Options) (*Ownership, error) {
 	}
 	made.near, made.tables = newNear(made.rules), tablesOf(made.rules)
 	for _, r := range made.rules {
+		r.sharing = made.saysShared(r)
+		if r.Owner.Ledger {
+			made.kept[r.Thing] = true
+		}
 		if !made.shows(r) {
 			errs = append(errs, fmt.Errorf("ownership: the rule of %s: owner.probe: no rule says whose the answer of %s is", r.Path, r.Owner.Probe))
 		}
@@ -175,6 +180,8 @@ type Request struct {
 	Method string
 	// Path is as it came, escaped ([net/url.URL.EscapedPath]).
 	Path string
+	// Query is as it came: a HEAD is judged by what a GET of both would show.
+	Query string
 	// Route is the template of package input, for Uncovered.
 	Route  string
 	Host   string

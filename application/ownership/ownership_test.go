@@ -33,6 +33,10 @@ type desk struct {
 	o       *ownership.Ownership
 	answers map[string]ownership.Answer
 	probes  []string
+	// acts is what happens when the backend has the request, before it answers.
+	acts func()
+	// writes is what the SQL gate was told of the last request.
+	writes map[string][]string
 }
 
 func open(t *testing.T, rules ...ownership.Rule) *desk {
@@ -95,7 +99,7 @@ func (d *desk) sends(p gatehouse.Principal, r *http.Request) (status int, got st
 	}
 	inputs, _ := parser.Parse(r)
 	q := ownership.Request{
-		Method: method, Path: r.URL.EscapedPath(), Route: input.Route(method, r.URL.EscapedPath()), Host: r.Host, Header: r.Header, Inputs: inputs, Principal: p,
+		Method: method, Path: r.URL.EscapedPath(), Query: r.URL.RawQuery, Route: input.Route(method, r.URL.EscapedPath()), Host: r.Host, Header: r.Header, Inputs: inputs, Principal: p,
 	}
 	c, decision := d.o.Begin(q)
 	if decision.Verdict == gatehouse.Pass && c != nil {
@@ -103,6 +107,9 @@ func (d *desk) sends(p gatehouse.Principal, r *http.Request) (status int, got st
 	}
 	if decision.Verdict != gatehouse.Pass {
 		return decision.HTTPStatus(), decision.Rule, false
+	}
+	if d.writes = c.Written(); d.acts != nil {
+		d.acts()
 	}
 	a, ok := d.answers[r.URL.RequestURI()]
 	if !ok {
@@ -154,6 +161,8 @@ func TestOwnership_FieldOfTheAnswer_DecidesReadsAndChanges(t *testing.T) {
 		{bob, "DELETE", "/%61pi/orders/%34%32", 404, false},
 		{ann, "DELETE", "/%61pi/orders/42", 204, true},
 		{bob, "HEAD", "/api/orders/42", 404, false},
+		{ann, "HEAD", "/api/orders/42", 200, true},
+		{ann, "HEAD", "/api/orders/43", 404, false},
 	} {
 		status, got, acted := d.ask(c.who, c.method, c.path, "")
 		if status != c.status || acted != c.acted {

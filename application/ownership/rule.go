@@ -27,8 +27,10 @@ type Rule struct {
 	// ID says where the thing's identifier stands: "path:id" (a wildcard of Path),
 	// "query:id", "body:order.id" (a field of a form, or a path into JSON),
 	// "header:X-Order", "cookie:order", "graphql:Query.order(id)" or, in whichever
-	// field it stands, "graphql:order(id)". Empty: the last wildcard of Path; without
-	// one only the answer can tell. A field of a query or body is looked for in both,
+	// field it stands, "graphql:order(id)", "patch:/orders/{id}" (a step of the
+	// pointers of a JSON Patch, which stands in the field that may be written before
+	// the slash). Empty: the last wildcard of Path; without one only the answer can
+	// tell. A field of a query or body is looked for in both,
 	// since frameworks merge them. One with commas is several, since applications
 	// split them. A request that names no thing passes, unless the identifier stands
 	// in the path.
@@ -45,6 +47,13 @@ type Rule struct {
 	Items  string
 	Counts []string
 	Whole  bool
+	// GraphQL makes the rule one for a field of GraphQL that shows things, such as
+	// "orders" (wherever it stands), "me.orders" or "Query.orders": one thing, or a
+	// list whose elements are judged as those of Items. Owner.Field, Owner.Shared and
+	// Tenant then are fields of a thing, by the schema's names. What the client calls
+	// the members of the answer is known by the request; where it did not ask for the
+	// owner, only Owner.Column tells.
+	GraphQL string
 	// Gives says which answers give things of this kind to who asked.
 	Gives []Giving
 	// Admins may have everybody's things: an event tells of each use.
@@ -99,6 +108,10 @@ type Giving struct {
 	// Empty: the answer's links and its Location, as far as they match the rule's
 	// Path.
 	Field []string
+	// All says that a GET of the path shows all that the asker has: what the ledger
+	// has as theirs is asked for there before it is believed, so that a thing that
+	// changed hands is theirs no more.
+	All bool
 }
 
 // Admins are who may have everybody's things. The zero value is nobody.
@@ -119,27 +132,32 @@ type rule struct {
 	itself  input.Pattern // the path of a thing, where Thing is one
 	ids     []place
 	plan    *answer.Plan // nil: the answer's body tells nothing
-	matched atomic.Bool  // since it was made
-	probe   []string     // Owner.Probe, cut at its wildcards: text, name, text, name, …
+	graph   *answer.Graph
+	matched atomic.Bool // since it was made
+	probe   []string    // Owner.Probe, cut at its wildcards: text, name, text, name, …
 	gives   []giving
+	sharing bool // what it is judged by says with whom a thing is shared
 }
 
 type giving struct {
 	pattern input.Pattern
 	methods []string
 	plan    *answer.Plan // nil: links
+	all     string       // the path, where the list has all of a person's
 }
 
 // A place is where an identifier may stand.
 type place struct{ kind, name string }
 
-var kinds = []string{"path", "query", "body", "header", "cookie", "graphql"}
+var kinds = []string{"path", "query", "body", "header", "cookie", "graphql", "patch"}
 
 var (
 	errNoOwner = errors.New("says of nobody whose the thing is: write owner, tenant or public")
 	errPublic  = errors.New("is public and names owners: write one of them")
 	errID      = errors.New("no identifier: name a wildcard in the path, or say id")
-	errGraphQL = errors.New("an answer of GraphQL has the names that the client gives it, and tells nobody's owner: use owner.probe, ledger or column")
+	errGraphQL = errors.New("an answer of GraphQL has the names that the client gives it, and tells nobody's owner: use owner.probe, ledger or column, or a rule with graphql")
+	errField   = errors.New("graphql goes by owner.field, owner.column or tenant alone, and names what is shown by itself: leave out id, items, counts, public and what else tells the owner")
+	errAll     = errors.New("all is of a list that is asked for by GET at one path: leave out wildcards, and say methods: [GET]")
 	errMethod  = errors.New("a method is capital letters, such as GET")
 )
 
@@ -167,14 +185,8 @@ func newRule(r Rule) (*rule, error) {
 	if strings.HasPrefix(made.Thing, "/") {
 		made.itself, _ = input.ParsePattern(made.Thing + "/{" + itselfID + "}") // a name that is no path is none
 	}
-	if o := r.Owner; r.answers() {
-		made.plan, err = answer.New(answer.Options{
-			Owner: o.Field, Tenant: r.Tenant, Shared: o.Shared, Items: r.Items, Counts: r.Counts,
-			Header: o.Header, Selector: o.Selector, Attribute: o.Attribute,
-		})
-		if err != nil {
-			return nil, err
-		}
+	if err := made.reads(); err != nil {
+		return nil, err
 	}
 	if made.probe, err = made.template(r.Owner.Probe); err != nil {
 		return nil, fmt.Errorf("owner.probe: %w", err)
@@ -189,6 +201,20 @@ func newRule(r Rule) (*rule, error) {
 	return made, nil
 }
 
+// reads prepares what is read of answers.
+func (r *rule) reads() (err error) {
+	switch o := r.Owner; {
+	case r.GraphQL != "":
+		r.graph, err = answer.NewGraph(r.GraphQL, answer.Options{Owner: o.Field, Tenant: r.Tenant, Shared: o.Shared})
+	case r.answers():
+		r.plan, err = answer.New(answer.Options{
+			Owner: o.Field, Tenant: r.Tenant, Shared: o.Shared, Items: r.Items, Counts: r.Counts,
+			Header: o.Header, Selector: o.Selector, Attribute: o.Attribute,
+		})
+	}
+	return err
+}
+
 func (r *rule) checkOwner() error {
 	o := r.Owner
 	says := o.Self || o.Column != "" || o.Ledger || o.Probe != "" || r.answers()
@@ -199,13 +225,16 @@ func (r *rule) checkOwner() error {
 		return errPublic
 	case !r.Public.Given() && !says:
 		return errNoOwner
+	case r.GraphQL != "" && (r.Public.Given() || len(r.ID) > 0 || r.Items != "" || len(r.Counts) > 0 || len(o.Field)+len(r.Tenant) == 0 && o.Column == "" ||
+		o.Self || o.Header != "" || o.Selector != "" || o.Ledger || o.Probe != "" || o.AtWrite):
+		return errField
 	case o.AtWrite && o.Column == "":
 		return errors.New("owner.at_write needs owner.column")
 	case o.Key != "" && o.Column == "":
 		return errors.New("owner.key needs owner.column")
 	case o.Column != "" && strings.Count(o.Column, ".") == 0:
 		return fmt.Errorf("owner.column %q: write the table too, such as orders.user_id", o.Column)
-	case r.Items == "" && (len(r.Counts) > 0 || r.Whole):
+	case r.Items == "" && (len(r.Counts) > 0 || r.Whole && r.GraphQL == ""):
 		return errors.New("counts and whole are for collections: say items")
 	case r.Items != "" && len(o.Field)+len(r.Tenant) == 0:
 		return errors.New("a collection needs owner.field or tenant, within an item")
@@ -237,6 +266,7 @@ func (r *rule) places() error {
 	wild := r.pattern.Wildcards()
 	if len(r.ID) == 0 {
 		switch {
+		case r.GraphQL != "":
 		case len(wild) > 0:
 			r.ids = []place{{"path", wild[len(wild)-1]}}
 		case !r.answers() && !r.Public.Given():
@@ -254,6 +284,11 @@ func (r *rule) places() error {
 		}
 		if kind == "graphql" && r.answers() {
 			return errGraphQL
+		}
+		if kind == "patch" {
+			if _, err := readPlacePointer(name); err != nil {
+				return fmt.Errorf("id %q: %w", id, err)
+			}
 		}
 		if kind == "header" {
 			name = http.CanonicalHeaderKey(name)
@@ -300,6 +335,11 @@ func newGiving(g Giving) (giving, error) {
 	if made.methods, err = methodsOf(g.Methods); err != nil {
 		return giving{}, err
 	}
+	if g.All {
+		if made.all = g.Path; len(pattern.Wildcards()) > 0 || len(g.Methods) > 0 && !slices.Contains(g.Methods, http.MethodGet) {
+			return giving{}, errAll
+		}
+	}
 	if len(g.Field) > 0 {
 		made.plan, err = answer.New(answer.Options{Owner: g.Field})
 	}
@@ -338,11 +378,11 @@ func (r *rule) tells() bool { return r.plan != nil }
 
 // judges reports whether an answer can be judged by the rule: by what it shows, or
 // by the rows that it was made from.
-func (r *rule) judges() bool { return r.tells() || r.Owner.Column != "" }
+func (r *rule) judges() bool { return r.tells() || r.graph != nil || r.Owner.Column != "" }
 
 // contradicts says why two rules can't both stand, or nil.
 func (r *rule) contradicts(other *rule) error {
-	if r.Path != other.Path || !slices.Equal(r.ids, other.ids) || !overlap(r.Methods, other.Methods) {
+	if r.Path != other.Path || r.GraphQL != other.GraphQL || !slices.Equal(r.ids, other.ids) || !overlap(r.Methods, other.Methods) {
 		return nil
 	}
 	if r.Public.Given() != other.Public.Given() {

@@ -36,7 +36,7 @@ func serve(t *testing.T, secure bool, h http.HandlerFunc) *server {
 	t.Helper()
 	s := &server{}
 	p := newProtocol(t, Options{
-		Handshake: 300 * time.Millisecond,
+		Handshake: 2 * time.Second,
 		Refuse: func(r Refusal) []byte {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -20,6 +20,9 @@ type account struct {
 	// kept is set where the store has it.
 	kept bool
 	next uint8
+	// vouched is for how many new addresses it spoke on its day.
+	vouched uint8
+	day     uint16
 	// last is when the last guess was let through, in nanoseconds.
 	last int64
 	// tried are hashes of the last secrets: they are no new guesses.
@@ -31,6 +34,26 @@ type account struct {
 // tries is how many secrets of an account are known again: those of a person's
 // devices with an old password.
 const tries = 6
+
+// vouchesADay is for how many addresses a day an account speaks that signs in there: a
+// person's. One that signs in from a thousand makes them nobody's.
+const vouchesADay = 8
+
+func (a *account) vouch(now time.Time) bool {
+	if day := dayOf(now); a.day != day {
+		a.day, a.vouched = day, 0
+	}
+	if a.vouched >= vouchesADay {
+		return false
+	}
+	a.vouched++
+	return true
+}
+
+// emptied is the account without its failures.
+func (a *account) emptied(good bool) account {
+	return account{good: good, asked: a.asked, vouched: a.vouched, day: a.day}
+}
 
 // forgotten is when failures count no more: as long as a lane stays closed.
 func (o *Options) forgotten(a *account, now time.Time) bool {
@@ -74,7 +97,7 @@ func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, one
 	d = gatehouse.Passed()
 	lane.with(key, now, func(a *account) {
 		if t.o.forgotten(a, now) {
-			*a = account{good: a.good}
+			*a = a.emptied(a.good)
 		}
 		fresh := secrets[:0:0]
 		for _, s := range secrets {
@@ -86,12 +109,15 @@ func (t *Throttle) admit(lane *table[account], key uint64, secrets []uint32, one
 		if one {
 			guesses = min(guesses, 1)
 		}
-		due := a.last + int64(t.delay(int(a.failures)))
+		delay := t.delay(int(a.failures))
+		due := a.last + int64(delay)
 		switch {
 		case int(a.failures) >= limit || int(a.failures)+guesses > limit:
 			d = gatehouse.Denied(RuleClosed, gatehouse.Place{}, "%d failures in a row from devices that never signed in to this account: they are refused until it is recovered", a.failures)
 			return
-		case len(fresh) > 0 && delays && now.UnixNano() < due:
+		// Without one, a guess is not refused for having read the clock before
+		// another that took the lane first.
+		case len(fresh) > 0 && delays && delay > 0 && now.UnixNano() < due:
 			wait = time.Duration(due - now.UnixNano())
 			d = gatehouse.Denied(RuleDelay, gatehouse.Place{}, "%d failures in a row from devices that never signed in to this account: the next try may come in %s", a.failures, wait.Round(time.Second))
 			return
@@ -148,7 +174,7 @@ func (c charge) takeBack() {
 func (c charge) reset() (failures int, kept bool) {
 	c.lane.peek(c.key, func(a *account) {
 		failures, kept = int(a.failures), a.kept
-		*a = account{good: true, asked: a.asked}
+		*a = a.emptied(true)
 	})
 	return failures, kept
 }

@@ -14,6 +14,9 @@ type address struct {
 	// two generations; failed those that did not within this window.
 	succeeded, before, failed crowd
 	week, window              int64
+	// held are accounts that newcomers were asked to come again with, since heldAt.
+	held   crowd
+	heldAt int64
 	// stuffed is until when the address is refused as one that stuffs.
 	stuffed int64
 }
@@ -43,6 +46,9 @@ func (a *address) turn(now time.Time) {
 	if n := now.UnixNano(); n-a.window > int64(failWindow) {
 		a.window, a.failed = n, crowd{}
 	}
+	if n := now.UnixNano(); n-a.heldAt > int64(failWindow) {
+		a.heldAt, a.held = n, crowd{}
+	}
 	if n := now.UnixNano(); n-a.week > int64(goodWindow) {
 		if n-a.week > 2*int64(goodWindow) {
 			a.succeeded = crowd{}
@@ -57,8 +63,30 @@ func (t *Throttle) addressKey(addr netip.Addr) uint64 {
 	return first64(t.hashes.Sum("address", string(raw[:])))
 }
 
-// admitAddress decides about a guess from an address, and takes what it costs.
-func (t *Throttle) admitAddress(key uint64, cost float32, raised bool, now time.Time) (d gatehouse.Decision, wait time.Duration, trusted bool) {
+// A standing is what an address is to a guess at an account.
+type standing struct {
+	// trusted: somebody signed in there lately. tried: the account did not let it in
+	// within this window.
+	trusted, tried bool
+	// names is how many accounts did not.
+	names int
+	// returns: it was asked to come again with the account, and the wait is over.
+	returns bool
+	wait    time.Duration
+}
+
+func (a *address) standing(account uint64, now time.Time) standing {
+	s := standing{trusted: a.good() > 0, tried: a.failed.has(account), names: a.failed.count(), wait: comeAgain}
+	if a.held.has(account) {
+		s.wait = max(comeAgain-time.Duration(now.UnixNano()-a.heldAt), 0)
+		s.returns = s.wait == 0
+	}
+	return s
+}
+
+// admitAddress decides about a guess at an account from an address, and takes what it
+// costs.
+func (t *Throttle) admitAddress(key, account uint64, cost float32, raised bool, now time.Time) (d gatehouse.Decision, wait time.Duration, s standing) {
 	d = gatehouse.Passed()
 	t.addresses.with(key, now, func(a *address) {
 		a.turn(now)
@@ -77,10 +105,10 @@ func (t *Throttle) admitAddress(key uint64, cost float32, raised bool, now time.
 			d = gatehouse.Denied(RuleAddress, gatehouse.Place{}, "the address failed too often: another try may come in %s", wait.Round(time.Second))
 		default:
 			a.failures.take(cost)
-			trusted = good > 0
+			s = a.standing(account, now)
 		}
 	})
-	return d, wait, trusted
+	return d, wait, s
 }
 
 // raisedBurst is what an address at which nobody ever signed in may fail while
@@ -106,12 +134,37 @@ func (t *Throttle) addressFailed(key, account uint64, now time.Time) (accounts i
 	return accounts, stuffs
 }
 
-// addressSucceeded notes that an account was signed in to.
-func (t *Throttle) addressSucceeded(key, account uint64, refund float32, now time.Time) {
+// addressSucceeded notes that an account was signed in to. It reports whether that was
+// the first time there, by an account that vouches for it.
+func (t *Throttle) addressSucceeded(key, name uint64, refund float32, now time.Time) (first bool) {
+	had := false
 	t.addresses.with(key, now, func(a *address) {
 		a.turn(now)
-		a.succeeded.add(account)
 		a.failures.refund(refund)
+		first = a.good() == 0
+		if had = a.succeeded.has(name) || a.before.has(name); had {
+			a.succeeded.add(name)
+		}
+	})
+	if had {
+		return false
+	}
+	vouches := false
+	t.accounts.with(name, now, func(a *account) { vouches = a.vouch(now) })
+	if vouches {
+		t.addresses.with(key, now, func(a *address) { a.succeeded.add(name) })
+	}
+	return first && vouches
+}
+
+// hold notes that an address was asked to come again with an account.
+func (t *Throttle) hold(key, account uint64, now time.Time) {
+	t.addresses.with(key, now, func(a *address) {
+		a.turn(now)
+		if a.held == (crowd{}) {
+			a.heldAt = now.UnixNano()
+		}
+		a.held.add(account)
 	})
 }
 

@@ -13,14 +13,18 @@
 // It stops guessing at one account from many addresses, stuffing (lists of many
 // accounts), spraying (one password at many accounts), many guesses in one
 // request, and tells where answers let strangers find out who has an account; an
-// [Alike] has them leave at one time. It trusts identity/signin's outcomes: what
-// that can't tell counts as a failure. It does not stop one guess each at many accounts, slowly, from many addresses,
-// with passwords that are all different: that looks like people.
+// [Alike] has them leave at one time. While many accounts fail that are tried once
+// each, each from an address at which nobody signed in, whoever is new there is asked
+// to come again some seconds later. It trusts identity/signin's outcomes: what that
+// can't tell counts as a failure. It does not stop one guess each at many accounts from
+// many addresses that is slow, one a minute and less, or that comes again when it is
+// told to, up to 1,200 an hour: that looks like people.
 //
 // Memory is fixed. Of accounts, addresses and secrets keyed hashes are held in
 // tables of fixed size; where one is full, what has failed least is forgotten
 // first, then what is oldest, so eviction errs towards letting a guess through and
-// never refuses anybody. To have an account with n failures forgotten, some n
+// never refuses anybody, but that an address at which people sign in may be a
+// stranger's again. To have an account with n failures forgotten, some n
 // times as many failures are needed as the table has places, and the limits for
 // all together stand before that. A lane that is closed is kept in the store.
 package throttle

@@ -89,7 +89,7 @@ func (t *Throttle) Reopen(ctx context.Context, name string) error {
 	}
 	for _, lane := range [...]string{passwordLane, codeLane} {
 		key := t.accountKey(lane, name)
-		t.accounts.peek(key, func(a *account) { *a = account{good: a.good} })
+		t.accounts.peek(key, func(a *account) { *a = a.emptied(a.good) })
 		if err := t.write(ctx, store.Op{Record: store.Record{Kind: keptKind, Key: keyName(key)}, Delete: true}); err != nil {
 			return err
 		}

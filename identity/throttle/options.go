@@ -22,8 +22,9 @@ const (
 	RuleAddress = "address"
 	// RuleGlobal: too many failures of strangers altogether.
 	RuleGlobal = "global"
-	// RuleStuffing: an address tries many accounts, and hardly any succeeds; or,
-	// as a finding without a refusal, failures have risen overall.
+	// RuleStuffing: an address tries many accounts, and hardly any succeeds; or many
+	// strange addresses do, together; or, as a finding without a refusal, failures have
+	// risen overall.
 	RuleStuffing = "stuffing"
 	// RuleSpraying: one password was tried at many accounts.
 	RuleSpraying = "spraying"
@@ -98,6 +99,13 @@ type Options struct {
 	// failures are above the ordinary, three quarters of what comes back to the
 	// other half do not.
 	Global Rate
+	// Newcomers is how many accounts may fail, each tried anew from an address at which
+	// nobody signed in, beyond as many as got in so; an hour later about a third of them
+	// counts. Whoever is new then is asked to come again. Default 60.
+	Newcomers int
+	// Again is what those who came again may fail. Default 30, and one each 3 seconds, and
+	// one more for each newcomer who got in within the hour.
+	Again Rate
 	// Naming is how many accounts one address may ask about at recovery, sign-up,
 	// and sign-ins that ask for the name first. Default 60, and one each 10 seconds.
 	Naming Rate
@@ -111,7 +119,7 @@ type Options struct {
 	Sprayed int
 
 	// Accounts, Addresses and Secrets are the sizes of the tables. Default
-	// 262,144, 131,072 and 65,536, which take some 40 MB together.
+	// 262,144, 131,072 and 65,536, which take some 45 MB together.
 	Accounts, Addresses, Secrets int
 }
 
@@ -127,6 +135,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.DeviceFailures, o.DeviceLife = cmp.Or(o.DeviceFailures, 10), cmp.Or(o.DeviceLife, 180*24*time.Hour)
 	o.Address = o.Address.or(Rate{50, 30 * time.Second})
 	o.Global = o.Global.or(Rate{3000, 200 * time.Millisecond})
+	o.Newcomers, o.Again = cmp.Or(o.Newcomers, 60), o.Again.or(Rate{30, 3 * time.Second})
 	o.Naming = o.Naming.or(Rate{60, 10 * time.Second})
 	o.Recovery = o.Recovery.or(Rate{5, 10 * time.Minute})
 	o.Stuffed, o.Sprayed = cmp.Or(o.Stuffed, 20), cmp.Or(o.Sprayed, 30)
@@ -135,7 +144,7 @@ func (o Options) withDefaults() (Options, error) {
 }
 
 func (o Options) check() error {
-	for name, r := range map[string]Rate{"Address": o.Address, "Global": o.Global, "Naming": o.Naming, "Recovery": o.Recovery} {
+	for name, r := range map[string]Rate{"Address": o.Address, "Global": o.Global, "Again": o.Again, "Naming": o.Naming, "Recovery": o.Recovery} {
 		if err := r.check(name); err != nil {
 			return err
 		}
@@ -151,6 +160,8 @@ func (o Options) check() error {
 		return fmt.Errorf("throttle: Options.DeviceFailures is %d and DeviceLife %s: want one and an hour at least", o.DeviceFailures, o.DeviceLife)
 	case o.Stuffed < 2 || o.Sprayed < 2 || o.Stuffed > 100 || o.Sprayed > 100:
 		return fmt.Errorf("throttle: Options.Stuffed is %d and Sprayed %d: want 2 to 100", o.Stuffed, o.Sprayed)
+	case o.Newcomers < 1:
+		return fmt.Errorf("throttle: Options.Newcomers is %d: want one at least", o.Newcomers)
 	case o.Accounts < ways || o.Addresses < ways || o.Secrets < ways:
 		return fmt.Errorf("throttle: Options.Accounts, Addresses and Secrets are %d, %d, %d: want %d at least", o.Accounts, o.Addresses, o.Secrets, ways)
 	}

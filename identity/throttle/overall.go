@@ -19,6 +19,8 @@ type overall struct {
 	failures float64
 	ordinary float64
 	raised   bool
+	// newcomers are those of strange addresses.
+	newcomers newcomers
 }
 
 const (
@@ -38,7 +40,7 @@ const slower = 4
 
 // admit takes what a guess costs all strangers. Half of the budget is for trusted
 // addresses alone.
-func (o *overall) admit(r Rate, trusted bool, now time.Time) (d gatehouse.Decision, wait time.Duration) {
+func (o *overall) admit(r Rate, trusted bool, n *newcomer, now time.Time) (d gatehouse.Decision, wait time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.turn(now)
@@ -52,6 +54,9 @@ func (o *overall) admit(r Rate, trusted bool, now time.Time) (d gatehouse.Decisi
 		wait = o.spent.wait(r, left)
 	case !trusted && leftToStrange < 1:
 		wait = o.strange.wait(strange, leftToStrange)
+	case n.concerned && !o.newcomers.admit(n, now):
+		return gatehouse.Denied(RuleStuffing, gatehouse.Place{}, "%.0f accounts failed within an hour or so, each tried anew from where nobody had signed in, and %.0f got in: who is new is asked to come again; devices and addresses that signed in before are not concerned",
+			o.newcomers.failed, o.newcomers.entered), n.wait
 	default:
 		o.spent.take(1)
 		if !trusted {

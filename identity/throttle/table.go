@@ -104,6 +104,8 @@ type crowd [2]uint64
 
 func (c *crowd) add(hash uint64) { c[hash>>6&1] |= 1 << (hash & 63) }
 
+func (c crowd) has(hash uint64) bool { return c[hash>>6&1]&(1<<(hash&63)) != 0 }
+
 func (c crowd) less(other crowd) crowd { return crowd{c[0] &^ other[0], c[1] &^ other[1]} }
 
 // most is what a crowd counts to: then all bits are set.

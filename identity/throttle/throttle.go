@@ -39,6 +39,7 @@ func New(o Options) (*Throttle, error) {
 	t.devices = newTable(max(o.Accounts/4, ways), t.o.weigh)
 	t.addresses = newTable(o.Addresses, t.weighAddress)
 	t.answers.routes = map[string]*compared{}
+	t.overall.newcomers = newcomers{limit: float64(o.Newcomers), again: o.Again, routes: map[string]bool{}}
 	ctx, cancel := context.WithTimeout(context.Background(), loadTimeout)
 	defer cancel()
 	return t, t.load(ctx)
@@ -87,6 +88,8 @@ type Try struct {
 	cost    float32
 	secrets []uint64
 	told    bool
+	// newcomer is what it was taken for beside others who are new.
+	newcomer newcomer
 }
 
 // The lanes of a Try.
@@ -247,14 +250,7 @@ func (t *Throttle) strangersLane(ctx context.Context, try *Try, now time.Time) *
 			return try
 		}
 	}
-	try.address, try.cost = t.addressKey(a.Client), 1
-	d, wait, trusted := t.admitAddress(try.address, try.cost, t.overall.isRaised(now), now)
-	if d.Verdict == gatehouse.Pass {
-		if d, wait = t.overall.admit(t.o.Global, trusted, now); d.Verdict != gatehouse.Pass {
-			t.refundAddress(try.address, try.cost)
-		}
-	}
-	if d.Verdict != gatehouse.Pass {
+	if d, wait := t.chargeShared(try, now); d.Verdict != gatehouse.Pass {
 		try.cost = 0
 		try.takeBack()
 		return try.deny(d, wait)
@@ -271,6 +267,31 @@ func (t *Throttle) strangersLane(ctx context.Context, try *Try, now time.Time) *
 		}
 	}
 	return try
+}
+
+// chargeShared charges what the attempt shares with others: its address, and what all
+// strangers may.
+func (t *Throttle) chargeShared(try *Try, now time.Time) (gatehouse.Decision, time.Duration) {
+	a := &try.attempt
+	name := t.accountKey(passwordLane, nameOf(a))
+	try.address, try.cost = t.addressKey(a.Client), 1
+	d, wait, s := t.admitAddress(try.address, name, try.cost, t.overall.isRaised(now), now)
+	if d.Verdict != gatehouse.Pass {
+		return d, wait
+	}
+	try.newcomer = t.newcomerOf(try, s, now)
+	d, wait = t.overall.admit(t.o.Global, s.trusted, &try.newcomer, now)
+	if d.Verdict == gatehouse.Pass {
+		return d, wait
+	}
+	t.refundAddress(try.address, try.cost)
+	if d.Rule == RuleStuffing {
+		t.hold(try.address, name, now)
+		if try.newcomer.tells {
+			try.Findings = append(try.Findings, Finding{RuleStuffing, a.Route, d.Evidence})
+		}
+	}
+	return d, wait
 }
 
 // chargeAccounts charges every account that the attempt may be about.

@@ -139,7 +139,7 @@ func TestCheck_TenMillionNames_MemoryIsFixedAndFailuresStay(t *testing.T) {
 	if testing.Short() || !long() {
 		names = 100_000
 	}
-	w := newWorld(t, throttle.Options{Accounts: 1 << 12, Addresses: 1 << 12, Secrets: 1 << 12, Global: throttle.Rate{Burst: 1 << 30, Every: time.Nanosecond}, Stuffed: 100, Sprayed: 100})
+	w := newWorld(t, throttle.Options{Accounts: 1 << 12, Addresses: 1 << 12, Secrets: 1 << 12, Global: throttle.Rate{Burst: 1 << 30, Every: time.Nanosecond}, Newcomers: 1 << 30, Stuffed: 100, Sprayed: 100})
 	for i := range 40 {
 		w.enter(signIn("victim", fmt.Sprint("guess", i), fmt.Sprintf("10.9.0.%d", i), ""))
 		w.now = w.now.Add(10 * time.Minute)

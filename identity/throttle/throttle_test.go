@@ -127,6 +127,17 @@ func TestCheck_ManyAtOnce_PassNoMoreThanAllowed(t *testing.T) {
 	}
 }
 
+// Whoever read the clock first may take the lane second.
+func TestCheck_ClockReadBeforeAnother_IsNotRefusedForThat(t *testing.T) {
+	w := newWorld(t, throttle.Options{})
+	for i := range 4 {
+		if _, rule, _ := w.enter(signIn("ann", fmt.Sprint("typo", i), fmt.Sprintf("192.0.2.%d", i), "")); rule != "" {
+			t.Fatalf("try %d is refused: %s", i, rule)
+		}
+		w.now = w.now.Add(-time.Microsecond)
+	}
+}
+
 func TestCheck_OldPasswordOfAProgram_ClosesNothing(t *testing.T) {
 	w := newWorld(t, throttle.Options{})
 	w.passwords["ann"] = "new"
@@ -539,7 +550,7 @@ func TestNew_BadOptions_AreRefusedByName(t *testing.T) {
 	}
 	for want, o := range map[string]throttle.Options{
 		"Store": {}, "MaxFailures": {Store: s, MaxFailures: 101}, "Free": {Store: s, Free: 200}, "MaxDelay": {Store: s, MaxDelay: 1}, "DeviceFailures": {Store: s, DeviceFailures: -1},
-		"Stuffed": {Store: s, Stuffed: 1}, "Accounts": {Store: s, Accounts: 1}, "Address": {Store: s, Address: throttle.Rate{Burst: 1}},
+		"Stuffed": {Store: s, Stuffed: 1}, "Newcomers": {Store: s, Newcomers: -1}, "Again": {Store: s, Again: throttle.Rate{Burst: 1}}, "Accounts": {Store: s, Accounts: 1}, "Address": {Store: s, Address: throttle.Rate{Burst: 1}},
 	} {
 		if _, err := throttle.New(o); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v", want, err)

@@ -19,6 +19,8 @@ type Result struct {
 	Binds bool
 	// Shape is signin.Verdict's.
 	Shape uint64
+	// Missing is set where the backend said that there is nothing at the route (404).
+	Missing bool
 	// Took is how long the backend took.
 	Took time.Duration
 }
@@ -45,10 +47,12 @@ func (t *Throttle) Told(ctx context.Context, try *Try, r Result) Settled {
 	case signin.Halfway, signin.Unjudged:
 		t.refund(try, try.cost)
 		try.takeBack()
+		t.overall.newcomerTold(&try.newcomer, false)
 		return Settled{}
 	case signin.Failure:
 		return Settled{Findings: t.failed(try, r, now)}
 	}
+	t.overall.newcomerTold(&try.newcomer, false) // one can't tell stuffing by what can't be told
 	return Settled{}
 }
 
@@ -68,6 +72,7 @@ func (t *Throttle) succeeded(ctx context.Context, try *Try, r Result, now time.T
 	if !try.guesses || a.Ambiguous || try.Lane == LaneProven {
 		t.refund(try, try.cost)
 		try.takeBack()
+		t.overall.newcomerTold(&try.newcomer, false)
 		return s
 	}
 	failures := 0
@@ -84,12 +89,15 @@ func (t *Throttle) succeeded(ctx context.Context, try *Try, r Result, now time.T
 	}
 	if try.Lane == LaneStrangers {
 		back := float32(min(max(failures, 1), maxRefund))
-		t.addressSucceeded(try.address, key, back, now)
+		first := t.addressSucceeded(try.address, key, back, now)
 		t.overall.refund(back)
+		t.overall.newcomerTold(&try.newcomer, first)
 		t.secretTold(try.secrets, key, true, now)
 	} else {
 		t.accounts.with(key, now, func(a *account) { a.good = true })
+		t.addressSucceeded(t.addressKey(a.Client), key, 0, now)
 	}
+	t.overall.entrance(a.Route)
 	if failures > guessedFrom && try.Lane == LaneStrangers {
 		s.Findings = append(s.Findings, Finding{RuleGuessed, a.Route, fmt.Sprintf("a device that never signed in to an account did so after %d failures in a row: look whether it was its owner", failures-1)})
 	}
@@ -120,6 +128,9 @@ func (t *Throttle) failed(try *Try, r Result, now time.Time) (found []Finding) {
 	}
 	if try.Lane != LaneStrangers || !try.guesses {
 		return found
+	}
+	if r.Missing && !t.overall.isEntrance(a.Route) {
+		t.overall.newcomerTold(&try.newcomer, false)
 	}
 	if f, risen := t.overall.failed(1, now); risen {
 		found = append(found, f)

@@ -28,12 +28,13 @@ type OwnershipRule struct {
 	Path    string            `yaml:"path" need:"true" doc:"A path as in routes." example:"/orders/{id}"`
 	Methods []string          `yaml:"methods" doc:"The methods that it is for; all where not given. GET stands for HEAD too." example:"[GET]"`
 	Thing   string            `yaml:"thing" doc:"The kind of thing: rules of one kind share what the ledger knows. The path before the identifier where not given." example:"/orders"`
-	ID      []string          `yaml:"id" doc:"Where the identifier stands: path:NAME, query:NAME, body:NAME, header:NAME, cookie:NAME or graphql:FIELD(ARGUMENT). The last wildcard of path where not given." example:"[\"query:id\"]"`
+	ID      []string          `yaml:"id" doc:"Where the identifier stands: path:NAME, query:NAME, body:NAME, header:NAME, cookie:NAME, graphql:FIELD(ARGUMENT) or patch:/POINTER/{id}, in the paths of a JSON Patch. The last wildcard of path where not given." example:"[\"query:id\"]"`
 	Owner   OwnershipOwner    `yaml:"owner" doc:"How the owner is told; several ways are asked in order."`
 	Tenant  []string          `yaml:"tenant" doc:"Where in the answer's JSON stands whose customer's it is." example:"[org_id]"`
 	Items   string            `yaml:"items" doc:"Makes the answer a list, whose items are judged one by one: others' are cut out." example:"orders[]"`
 	Counts  []string          `yaml:"counts" doc:"Numbers beside the list that are lowered by what was cut out." example:"[total]"`
 	Whole   bool              `yaml:"whole" default:"false" doc:"Refuses a list with others' items, in place of cutting them out."`
+	GraphQL string            `yaml:"graphql" doc:"A field of GraphQL whose things are judged one by one, wherever it stands (orders) or in what (me.orders, Query.orders): others' are cut out of its lists. owner.field, owner.shared and tenant are then fields of a thing, whatever the client calls them." example:"orders"`
 	Gives   []OwnershipGiving `yaml:"gives" doc:"Answers that give things of the kind to who asked: for owner.ledger." example:"[{path: /checkout, methods: [POST]}, {path: /account, methods: [GET]}]"`
 	Admins  OwnershipAdmins   `yaml:"admins" doc:"Who may have everybody's; each use is an event."`
 	Public  gatehouse.Reason  `yaml:"public" doc:"Lets everybody have them; say why. It stands before the rules that it is an exception of." example:"the catalogue is for everybody"`
@@ -61,6 +62,7 @@ type OwnershipGiving struct {
 	Path    string   `yaml:"path" need:"true" doc:"A path as in routes." example:"/checkout"`
 	Methods []string `yaml:"methods" doc:"The methods; all where not given." example:"[POST]"`
 	Field   []string `yaml:"field" doc:"Paths into the answer's JSON to identifiers; where not given its Location and its links." example:"[\"orders[].id\"]"`
+	All     bool     `yaml:"all" default:"false" doc:"A GET of the path shows all that the asker has: what the ledger has as theirs is asked for there again, so that a thing that changed hands is theirs no more."`
 }
 
 // OwnershipAdmins are who may have everybody's things.

@@ -216,7 +216,9 @@ func (t *transit) settleAttempt(ctx context.Context, a *attempt, answer signin.A
 	device := false
 	if a.try != nil {
 		settled := t.gate.signIns.throttle.Told(ctx, a.try, throttle.Result{
-			Outcome: verdict.Outcome, Binds: verdict.Binds || factor && a.Account != "", Shape: verdict.Shape, Took: t.gate.now().Sub(a.sent),
+			Outcome: verdict.Outcome, Binds: verdict.Binds || factor && a.Account != "", Shape: verdict.Shape,
+			Missing: answer.Status == http.StatusNotFound || answer.Status == http.StatusMethodNotAllowed || answer.Status == http.StatusGone,
+			Took:    t.gate.now().Sub(a.sent),
 		})
 		t.recordFindings(settled.Findings)
 		if settled.Device != nil && t.client.Proto == "https" {

@@ -22,6 +22,7 @@ import (
 	"github.com/gatehousehq/gatehouse/events"
 	"github.com/gatehousehq/gatehouse/events/sink"
 	"github.com/gatehousehq/gatehouse/exchange"
+	"github.com/gatehousehq/gatehouse/identity/bounded"
 	"github.com/gatehousehq/gatehouse/internal/config"
 	"github.com/gatehousehq/gatehouse/network"
 	"github.com/gatehousehq/gatehouse/store"
@@ -80,7 +81,8 @@ type Gate struct {
 	fields    *profile.Profile
 	answers   atomic.Uint64 // in JSON, that were looked at or could have been
 	exposed   newMembers
-	probes    chan struct{} // those under way
+	probes    chan struct{}            // those under way
+	untold    *bounded.Cache[struct{}] // sessions that told no name a moment ago
 	promises  promises
 	limiters  limiters
 	hits      map[string]*hits
@@ -157,6 +159,9 @@ func (g *Gate) open(o Options) error {
 		return err
 	}
 	if err = g.openSignIns(o.Config); err != nil {
+		return err
+	}
+	if g.untold, err = bounded.New[struct{}](bounded.Options{Max: maxUntold}); err != nil {
 		return err
 	}
 	if err = g.openLedger(); err != nil {

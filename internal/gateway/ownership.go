@@ -26,7 +26,8 @@ import (
 type owned struct {
 	request ownership.Request
 	rules   *ownership.Case // nil: none is for it
-	// told is set where the rung, which only observes, has said its word.
+	// told is set where the rung has said no before the backend was asked, which it
+	// was all the same: the rung only observes, or lets this pass.
 	told bool
 	// shown is the beginning of the answer, to learn from; cut says there was more.
 	shown []byte
@@ -63,7 +64,7 @@ func ownershipRule(r *config.OwnershipRule) ownership.Rule {
 		fields = []string{own.Field}
 	}
 	made := ownership.Rule{
-		Path: r.Path, Methods: r.Methods, Thing: r.Thing, ID: r.ID, Tenant: r.Tenant, Items: r.Items, Counts: r.Counts, Whole: r.Whole, Public: r.Public,
+		Path: r.Path, Methods: r.Methods, Thing: r.Thing, ID: r.ID, Tenant: r.Tenant, Items: r.Items, Counts: r.Counts, Whole: r.Whole, GraphQL: r.GraphQL, Public: r.Public,
 		Owner: ownership.Owner{
 			Self: own.Self, Field: fields, Shared: own.Shared, Header: own.Header, Selector: own.Selector, Attribute: own.Attribute,
 			Column: own.Column, Key: own.Key, Ledger: own.Ledger, Probe: own.Probe, AtWrite: own.AtWrite, As: own.As,
@@ -81,25 +82,18 @@ func ownershipRule(r *config.OwnershipRule) ownership.Rule {
 func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 	return func(t *transit) gatehouse.Decision {
 		o := &t.owns
-		o.request = t.owned()
-		var d gatehouse.Decision
-		if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
-			return d
+		d := t.beginOwned()
+		if d.Verdict == gatehouse.Pass && o.rules != nil {
+			d = o.rules.Before(t.r.Context(), prober{t})
 		}
-		if o.rules.Wants() && t.asksMe() {
-			o.request = t.owned()
-			if o.rules, d = t.asm.ownership.Begin(o.request); d.Verdict != gatehouse.Pass || o.rules == nil {
-				return d
-			}
-		}
-		if d = o.rules.Before(t.r.Context(), prober{t}); d.Verdict != gatehouse.Pass {
-			o.told = true // where the rung observes, the answer is not judged again
+		// Where the rung observes, the answer is not judged again.
+		if o.told = d.Verdict != gatehouse.Pass; o.told || o.rules == nil {
 			return d
 		}
 		if o.rules.Admin {
 			t.gate.record(context.WithoutCancel(t.r.Context()), events.AdminAct(t.about(), t.x.Route))
 		}
-		if o.rules.Waits() { // a part of an answer, or none, can't be judged
+		if o.rules.Shows() { // a part of an answer, or none, can't be judged
 			for _, name := range [...]string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"} {
 				t.r.Header.Del(name)
 			}
@@ -108,10 +102,23 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 	}, nil
 }
 
+// beginOwned finds the rules for the request, and whom it is from where they ask for
+// more of that than is known.
+func (t *transit) beginOwned() (d gatehouse.Decision) {
+	o := &t.owns
+	o.request = t.owned()
+	o.rules, d = t.asm.ownership.Begin(o.request)
+	if d.Verdict == gatehouse.Pass && o.rules != nil && o.rules.Wants() && t.asksMe() {
+		o.request = t.owned()
+		o.rules, d = t.asm.ownership.Begin(o.request)
+	}
+	return d
+}
+
 // owned is the request as application/ownership asks about it.
 func (t *transit) owned() ownership.Request {
 	return ownership.Request{
-		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
+		Method: t.r.Method, Path: t.r.URL.EscapedPath(), Query: t.r.URL.RawQuery, Route: t.x.Route, Host: t.r.Host, Header: t.r.Header,
 		Overrides: append(access.Overrides(t.r), t.namedMethods()...), Inputs: t.x.Inputs,
 		Unread: t.bringsMore() || t.x.Inputs != nil && t.x.Inputs.Streamed(), Principal: t.x.Principal,
 	}
@@ -122,11 +129,14 @@ func (t *transit) owned() ownership.Request {
 func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 	return responseStep{hold: func(t *transit, a *activeRung, res *http.Response) error {
 		o := &t.owns
-		waits := o.rules.Waits() && !o.told
+		if o.told {
+			return nil // nor does what was not theirs give them anything
+		}
+		waits := o.rules.Waits()
 		if !waits && !t.asm.ownership.Gives(&o.request) {
 			return nil
 		}
-		held, err := holdAnswer(res, t.asm.ownership.Limit())
+		held, err := t.heldAnswer(res, waits)
 		if err != nil {
 			return err
 		}
@@ -146,6 +156,16 @@ func ownedAnswerRung(*config.Config, *Gate) (responseStep, error) {
 		t.learned(res)
 		return gatehouse.Passed()
 	}}, nil
+}
+
+// heldAnswer reads as much of an answer as says anything about whose it is, or whom
+// it gives something.
+func (t *transit) heldAnswer(res *http.Response, waits bool) (*wholeAnswer, error) {
+	reads := waits && t.owns.rules.Reads(res.Header) || t.asm.ownership.Gives(&t.owns.request)
+	if reads && res.StatusCode != http.StatusSwitchingProtocols { // whose body is the connection
+		return holdAnswer(res, t.asm.ownership.Limit())
+	}
+	return &wholeAnswer{answer: ownership.Answer{Status: res.StatusCode, Header: res.Header}, closer: res.Body}, nil
 }
 
 // judgeOwned has the answer judged, and changed where others' things are cut out.

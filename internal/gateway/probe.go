@@ -23,6 +23,10 @@ const (
 	probeFor = 5 * time.Second
 	// maxProbes is how many are under way at once: the backend has other work.
 	maxProbes = 64
+	// untoldFor is how long a session is not asked again whose answers told no name,
+	// and maxUntold of how many that is remembered.
+	untoldFor = 10 * time.Second
+	maxUntold = 1 << 14
 	// probeHeader marks a probe to the backend, which may leave it out of what it
 	// counts. Clients can't set it: Gate-* is taken from them.
 	probeHeader = "Gate-Probe"
@@ -123,6 +127,10 @@ func (t *transit) asksMe() bool {
 	if t.found.Outcome != source.Known || t.found.Principal.Issuer != backend.Issuer {
 		return false
 	}
+	g, now := t.gate, t.gate.now()
+	if _, told := g.untold.Get(t.found.Credential, now); told {
+		return false
+	}
 	before := len(t.x.Principal.Aliases)
 	for _, me := range t.asm.config.Identity.BackendSession.Me {
 		if strings.Contains(me.Path, "{") {
@@ -146,5 +154,9 @@ func (t *transit) asksMe() bool {
 	if t.found.Outcome == source.Known {
 		t.x.Principal = t.found.Principal
 	}
-	return len(t.x.Principal.Aliases) > before
+	if len(t.x.Principal.Aliases) > before {
+		return true
+	}
+	g.untold.Put(t.found.Credential, struct{}{}, now.Add(untoldFor), now)
+	return false
 }

@@ -34,7 +34,7 @@ var script string
 // Options say where the server is.
 type Options struct {
 	// URL is redis://[user:password@]host:port[/database], rediss:// with TLS,
-	// or unix://path.
+	// or unix://path. With TLS the server is verified, always.
 	URL string
 	// TLS replaces what rediss:// means by itself: TLS 1.2 and up, the host's
 	// name, the system's authorities.
@@ -72,6 +72,8 @@ func New(o Options) (*Limiter, error) {
 		return nil, fmt.Errorf("redis: Options.Timeout is %v: want up to a minute", o.Timeout)
 	}
 	switch {
+	case settings.TLSConfig != nil && settings.TLSConfig.InsecureSkipVerify:
+		return nil, errors.New("redis: Options.URL: skip_verify would tell whoever answers the password: have the system trust the server's authority, or give Options.TLS")
 	case o.TLS != nil && settings.TLSConfig == nil:
 		return nil, errors.New("redis: Options.TLS is for a URL with rediss://")
 	case o.TLS != nil:

@@ -3,8 +3,10 @@ package redis_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,7 +22,12 @@ import (
 	store "github.com/gatehousehq/gatehouse/store/redis"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if url := os.Getenv(takeVariable); url != "" {
+		os.Exit(takeOnce(url))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 func open(t testing.TB, o store.Options) *store.Limiter {
 	t.Helper()
@@ -62,7 +69,8 @@ func TestNew_BadOptions_AreRefusedWithoutThePassword(t *testing.T) {
 	for _, o := range []store.Options{
 		{}, {URL: "localhost:6379"}, {URL: "http://localhost"},
 		{URL: "redis://ann:hunter2@localhost:port"}, {URL: "redis://ann:hunter2@localhost/database"}, {URL: "redis://ann:hunter2%zz@localhost"},
-		{URL: "redis://localhost", Timeout: -1}, {URL: "redis://localhost", Timeout: time.Hour},
+		{URL: "rediss://ann:hunter2@localhost?skip_verify=true"}, {URL: "rediss://localhost?skip_verify=1", TLS: &tls.Config{}},
+		{URL: "redis://localhost", TLS: &tls.Config{}}, {URL: "redis://localhost", Timeout: -1}, {URL: "redis://localhost", Timeout: time.Hour},
 	} {
 		l, err := store.New(o)
 		if err == nil {

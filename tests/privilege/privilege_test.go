@@ -195,7 +195,7 @@ func setUp(t *testing.T, s *postgres.Server, o privilege.Options) (owner *pgx.Co
 	if err != nil {
 		t.Fatal(err)
 	}
-	if os.Getenv("GATEHOUSE_LONG") == "1" {
+	if longRun() {
 		t.Log(grants)
 	}
 	return owner, grants

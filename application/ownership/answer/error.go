@@ -16,6 +16,7 @@ const (
 	TooLong        Fault = "the value is longer than any name"
 	NoItems        Fault = "the list is not there"
 	BadCount       Fault = "the count is no whole number, or lower than what was cut out"
+	NoData         Fault = "it has neither data nor errors, as answers of GraphQL do"
 	NotHTML        Fault = "it can't be read as HTML"
 	NoCutting      Fault = "only lists in JSON are cut"
 	NoHeader       Fault = "the plan reads the body, and no header"

@@ -171,7 +171,7 @@ func TestLedger_OfTenMillionEntries_StaysWithinMemoryAndForgetsNothing(t *testin
 func TestLedger_OfManyEntriesInAFile_SurvivesARestart(t *testing.T) {
 	m := &millions{total: 3000, memory: 1024}
 	if long() {
-		m.total, m.memory = 1_000_000, 100_000
+		m.total, m.memory = 10_000_000, 1_000_000
 	}
 	path := filepath.Join(t.TempDir(), "gate.db")
 	open := func() *sqlite.Store {
@@ -184,6 +184,7 @@ func TestLedger_OfManyEntriesInAFile_SurvivesARestart(t *testing.T) {
 	}
 	s := open()
 	took := m.fill(t)
+	m.speed(t)
 	m.close(t)
 	s.Close()
 	info, err := os.Stat(path)

@@ -16,6 +16,7 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
+	"time"
 )
 
 // A visitor is one browser, or one program, with its own cookies.
@@ -27,6 +28,9 @@ type visitor struct {
 	address string
 	// program sends no header that only browsers send.
 	program bool
+	// hurried does not wait when it is asked to come again: a tool's machine, which
+	// leaves the next try to another.
+	hurried bool
 	// Of the account, where signUp made one.
 	id                    int64
 	email, name, password string
@@ -78,7 +82,29 @@ type reply struct {
 
 const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
+// patience is how long a person waits who is asked to come again.
+const patience = 5 * time.Second
+
+// send sends a request. Who is asked to come again in a moment does so, once.
 func (v *visitor) send(ctx context.Context, a ask) (*reply, error) {
+	r, err := v.sendOnce(ctx, a)
+	var refused *refusedError
+	if v.hurried || !errors.As(err, &refused) || refused.status != http.StatusTooManyRequests {
+		return r, err
+	}
+	wait, asked := time.ParseDuration(r.header.Get("Retry-After") + "s")
+	if asked != nil || wait <= 0 || wait > patience {
+		return r, err
+	}
+	select {
+	case <-ctx.Done():
+		return r, ctx.Err()
+	case <-time.After(wait):
+		return v.sendOnce(ctx, a)
+	}
+}
+
+func (v *visitor) sendOnce(ctx context.Context, a ask) (*reply, error) {
 	request, err := http.NewRequestWithContext(ctx, a.method, strings.TrimSuffix(v.t.Base.String(), "/")+a.path, strings.NewReader(a.body))
 	if err != nil {
 		return nil, err

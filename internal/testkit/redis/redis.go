@@ -1,5 +1,6 @@
 // Package redis is a Redis server for tests: thrown away when the test ends, and
-// killed, paused and started again in between where a test wants that.
+// killed, paused and started again in between where a test wants that. It speaks
+// TLS where a test brings a certificate.
 //
 // It stops nothing and trusts every local connection (no password, nothing is
 // written to disk): only tests may import it. It listens on 127.0.0.1 alone, and
@@ -8,12 +9,15 @@ package redis
 
 import (
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gatehousehq/gatehouse/internal/testkit"
+	"github.com/gatehousehq/gatehouse/internal/testkit/certs"
 )
 
 // A Server is a Redis that runs, or may be started again at the same address.
@@ -22,6 +26,7 @@ type Server struct {
 	program string
 	port    string
 	dir     string
+	tls     []string // arguments; none: it speaks without
 	process *exec.Cmd
 	said    *testkit.Output
 	ended   chan struct{}
@@ -31,6 +36,42 @@ type Server struct {
 // neither Redis nor Valkey.
 func Start(t testing.TB) *Server {
 	t.Helper()
+	s := plan(t)
+	s.Restart()
+	return s
+}
+
+// TLS is how a server speaks it.
+type TLS struct {
+	// Pair is what it shows.
+	Pair certs.Pair
+	// Clients signs the certificates that it asks clients for; nil: it asks for
+	// none.
+	Clients *certs.Authority
+}
+
+// StartTLS is [Start] with TLS, and nothing but TLS.
+func StartTLS(t testing.TB, o TLS) *Server {
+	t.Helper()
+	s := plan(t)
+	cert, key := o.Pair.Write(t, s.dir, "redis")
+	s.tls = []string{"--tls-port", s.port, "--tls-cert-file", cert, "--tls-key-file", key}
+	authority, asks := o.Pair.CertPEM, "no"
+	if o.Clients != nil {
+		authority, asks = o.Clients.PEM(), "yes"
+	}
+	file := filepath.Join(s.dir, "clients.crt")
+	if err := os.WriteFile(file, authority, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.tls = append(s.tls, "--tls-ca-cert-file", file, "--tls-auth-clients", asks)
+	s.Restart()
+	return s
+}
+
+// plan is a server that does not run yet.
+func plan(t testing.TB) *Server {
+	t.Helper()
 	s := &Server{t: t, program: testkit.Need(t, "redis-server", "valkey-server"), port: testkit.FreePort(t), dir: t.TempDir(), said: new(testkit.Output)}
 	t.Cleanup(func() {
 		s.Kill()
@@ -38,7 +79,6 @@ func Start(t testing.TB) *Server {
 			t.Logf("%s said:\n%s", s.program, s.said)
 		}
 	})
-	s.Restart()
 	return s
 }
 
@@ -49,8 +89,12 @@ const readyWithin = 20 * time.Second
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
-	s.process = exec.Command(s.program, "--port", s.port, "--bind", "127.0.0.1", "--dir", s.dir,
-		"--save", "", "--appendonly", "no", "--daemonize", "no", "--maxmemory", "64mb")
+	plain := s.port
+	if s.tls != nil {
+		plain = "0" // none
+	}
+	s.process = exec.Command(s.program, append([]string{"--port", plain, "--bind", "127.0.0.1", "--dir", s.dir,
+		"--save", "", "--appendonly", "no", "--daemonize", "no", "--maxmemory", "64mb"}, s.tls...)...)
 	s.process.Stdout, s.process.Stderr = s.said, s.said
 	if err := s.process.Start(); err != nil {
 		s.process = nil
@@ -92,5 +136,10 @@ func (s *Server) signal(what syscall.Signal) {
 // Addr is where it listens, such as 127.0.0.1:6379.
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", s.port) }
 
-// URL is what a client takes: redis://127.0.0.1:6379.
-func (s *Server) URL() string { return "redis://" + s.Addr() }
+// URL is what a client takes: redis://127.0.0.1:6379, or rediss:// with TLS.
+func (s *Server) URL() string {
+	if s.tls != nil {
+		return "rediss://" + s.Addr()
+	}
+	return "redis://" + s.Addr()
+}

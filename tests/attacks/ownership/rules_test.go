@@ -9,32 +9,34 @@ import (
 )
 
 // rules are what an operator writes for the backend: where it reaches its database
-// through the SQL gate, that is asked about invoices and receipts.
+// through the SQL gate, that is asked about orders, invoices and receipts.
 func rules(rows bool) string {
 	const (
 		field  = `owner: {field: user_id, shared: ["shared[]"], as: users.id}`
 		admins = `admins: {roles: [admin]}`
 		probe  = `owner: {probe: "/api/orders/{id}"}`
 	)
-	gives := `gives: [{path: /checkout, methods: [POST]}, {path: /account, methods: [GET]}]`
+	gives := `gives: [{path: /checkout, methods: [POST]}, {path: /account, methods: [GET], all: true}]`
 	var b strings.Builder
 	rule := func(format string, more ...any) {
 		fmt.Fprintf(&b, "    - {"+format+", "+admins+"}\n", more...)
 	}
 	b.WriteString("application:\n  ownership:\n    rules:\n")
+	written, order, receipt := "", "", "owner: {ledger: true}, "+gives
+	if rows {
+		written = ", column: invoices.user_id, key: id, at_write: true"
+		order = ", column: orders.user_id, key: id, at_write: true"
+		receipt = "owner: {column: receipts.user_id, key: id, at_write: true, as: users.id}"
+	}
 	// One thing, at its own path.
-	rule(`path: "/api/orders/{id}", id: ["path:id", "query:id"], owner: {field: user_id, shared: ["shared[]"], as: users.id, probe: "/api/orders/{id}"}`)
+	rule(`path: "/api/orders/{id}", id: ["path:id", "query:id"], owner: {field: user_id, shared: ["shared[]"], as: users.id, probe: "/api/orders/{id}"%s}`, order)
 	for _, kind := range []string{"documents", "receipts", "files"} {
 		rule(`path: "/api/%s/{id}", %s`, kind, field)
 	}
-	written, receipt := "", "owner: {ledger: true}, "+gives
-	if rows {
-		written = ", column: invoices.user_id, key: id, at_write: true"
-		receipt = "owner: {column: receipts.user_id, key: id, at_write: true, as: users.id}"
-	}
 	rule(`path: "/api/invoices/{id}", owner: {field: user_id, as: users.id%s}`, written)
 	rule(`path: "/api/invoices/{id}/{what}", id: ["path:id"], owner: {probe: "/api/invoices/{id}", as: users.id%s}`, written)
-	for _, kind := range []string{"orders", "documents", "reports"} {
+	rule(`path: "/api/orders/{id}/{what}", id: ["path:id"], owner: {probe: "/api/orders/{id}", as: users.id%s}`, order)
+	for _, kind := range []string{"documents", "reports"} {
 		rule(`path: "/api/%s/{id}/{what}", id: ["path:id"], owner: {probe: "/api/%s/{id}"}`, kind, kind)
 	}
 	rule(`path: "/api/reports/{id}", tenant: [tenant]`)
@@ -58,6 +60,8 @@ func rules(rows bool) string {
 	rule(`path: /api/bulk, id: ["query:ids"], %s`, probe)
 	rule(`path: /graphql, id: ["graphql:order(id)", "graphql:updateOrder(id)", "graphql:deleteOrder(id)"], %s`, probe)
 	rule(`path: /graphql, id: ["graphql:document(id)"], owner: {probe: "/api/documents/{id}"}`)
+	rule(`path: /graphql, graphql: orders, %s`, field)
+	rule(`path: /api/patch, id: ["patch:/{id}"], %s`, probe)
 	// Files and pages.
 	rule(`path: "/files/{name}", owner: {header: X-Owner, as: users.id}`)
 	rule(`path: "/orders/{id}", owner: {selector: "article.order", attribute: data-owner, as: users.id}`)
@@ -80,7 +84,7 @@ func settings(people []*user, rows bool) string {
 		fmt.Fprintf(&b, "  %s: %s\n", name, mode)
 	}
 	if rows { // so that statements are known exactly to be a request's
-		b.WriteString("routes: [{path: /api/invoices/, serialise: true}, {path: /receipts/, serialise: true}]\n")
+		b.WriteString("routes: [{path: /api/orders/, serialise: true}, {path: /api/invoices/, serialise: true}, {path: /receipts/, serialise: true}]\n")
 	}
 	b.WriteString("network: {trusted_proxies: [127.0.0.1]}\nidentity:\n  backend_session:\n    me: [{path: /api/me, aliases: {id: users.id}}]\n    accounts:\n")
 	slices.SortFunc(people, func(x, y *user) int { return strings.Compare(x.Name, y.Name) })
