@@ -158,7 +158,7 @@ func TestListener_RealConnections(t *testing.T) {
 		t.Errorf("%+v, want one open connection", got)
 	}
 	transport.CloseIdleConnections()
-	for range 100 {
+	for range 1000 {
 		if s.Stats().Open == 0 {
 			break
 		}

@@ -290,22 +290,27 @@ func TestConn_SlowInEachPlace_IsEnded(t *testing.T) {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(500 * time.Millisecond))
 		echo(w, r)
 	})
+	var all sync.WaitGroup
 	for _, text := range []string{
 		"", "GE", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: x\r\nA: b", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc",
 		"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe", "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA: b\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /b HT",
 	} {
-		c, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(c, text); err != nil {
-			t.Fatal(err)
-		}
-		_ = c.SetReadDeadline(time.Now().Add(8 * time.Second))
-		if _, err := io.Copy(io.Discard, bufio.NewReader(c)); err != nil {
-			t.Errorf("%q: %v", text, err)
-		}
-		_ = c.Close()
+		all.Go(func() { // each waits for the server's patience
+			c, err := net.Dial("tcp", s.addr)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			if _, err := io.WriteString(c, text); err != nil {
+				t.Error(err)
+			}
+			_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+			if _, err := io.Copy(io.Discard, bufio.NewReader(c)); err != nil {
+				t.Errorf("%q: %v", text, err)
+			}
+		})
 	}
+	all.Wait()
 }

@@ -5,12 +5,15 @@ package compose_test
 
 import (
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/gatehousehq/gatehouse/internal/testkit"
 )
+
+func TestMain(m *testing.M) { os.Exit(testkit.Main(m)) }
 
 // The parts of a compose file that decide who reaches what.
 type composition struct {
@@ -119,7 +122,7 @@ func TestCompose_EachWayPastTheGateIsSeen(t *testing.T) {
 }
 
 func TestConfiguration_HasNoErrors(t *testing.T) {
-	out, err := exec.Command("go", "run", "../../cmd/gatehouse", "check", "-c", "gatehouse.yaml").CombinedOutput()
+	out, err := testkit.Command(t, "check", "-c", "gatehouse.yaml").CombinedOutput()
 	if err != nil {
 		t.Errorf("gatehouse check: %v\n%s", err, out)
 	}

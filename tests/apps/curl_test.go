@@ -88,8 +88,28 @@ type curl struct {
 }
 
 func (c curl) command(args ...string) *exec.Cmd {
-	common := []string{"--disable", "--silent", "--show-error", "--max-time", "60", "--noproxy", "*", "--cacert", c.authority, c.version}
-	return exec.Command(c.program, append(common, args...)...)
+	return exec.Command(c.program, append([]string{"--disable"}, c.with(args)...)...)
+}
+
+// with puts before a request's options those that all have.
+func (c curl) with(args []string) []string {
+	return append([]string{"--silent", "--show-error", "--max-time", "60", "--noproxy", "*", "--cacert", c.authority, c.version}, args...)
+}
+
+// each has one curl do several requests, one after the other, and gives a line for
+// each.
+func (c curl) each(t *testing.T, requests [][]string) []string {
+	t.Helper()
+	all := c.with(requests[0])
+	for _, args := range requests[1:] {
+		all = append(append(all, "--next"), c.with(args)...)
+	}
+	said := testkit.Run(t, exec.Command(c.program, append([]string{"--disable"}, all...)...))
+	lines := strings.Split(strings.TrimSuffix(said, "\n"), "\n")
+	if len(lines) != len(requests) {
+		t.Fatalf("%d answers to %d requests:\n%s", len(lines), len(requests), said)
+	}
+	return lines
 }
 
 func (c curl) run(t *testing.T, args ...string) string {
@@ -149,8 +169,8 @@ func curlRanges(t *testing.T, c curl, origin string, s *shelf) {
 // curlConditions asks for what it has already, for the head alone, and for
 // compressed bodies.
 func curlConditions(t *testing.T, c curl, origin string) {
-	const code = "%{http_code} %{size_download}"
-	for _, test := range []struct {
+	const code = "%{http_code} %{size_download}\n"
+	tests := []struct {
 		name string
 		args []string
 		want string
@@ -163,9 +183,14 @@ func curlConditions(t *testing.T, c curl, origin string) {
 		{"HEAD", []string{"--head", "/file.bin"}, "200 0"},
 		{"HEAD of what is not there", []string{"--head", "/nothing"}, "404 0"},
 		{"OPTIONS", []string{"--request", "OPTIONS", "/page"}, "405 19"},
-	} {
+	}
+	var requests [][]string
+	for _, test := range tests {
 		args := append([]string{"--output", os.DevNull, "--write-out", code}, test.args[:len(test.args)-1]...)
-		if got := c.run(t, append(args, origin+test.args[len(test.args)-1])...); got != test.want {
+		requests = append(requests, append(args, origin+test.args[len(test.args)-1]))
+	}
+	for i, got := range c.each(t, requests) {
+		if test := tests[i]; got != test.want {
 			t.Errorf("%s: status and size %s, want %s", test.name, got, test.want)
 		}
 	}
@@ -219,18 +244,23 @@ func curlUploads(t *testing.T, c curl, origin, file string, s *shelf) {
 // curlPaths asks for paths and queries that must arrive as they were sent:
 // package managers put a scope's slash into one segment.
 func curlPaths(t *testing.T, c curl, origin string) {
+	var requests [][]string
+	var want []string
 	for _, path := range []string{
 		"/echo/@types%2fnode", "/echo/@types%2Fnode/-/node-20.1.0.tgz", "/echo/pkg/%40scope%2Fname",
 		"/echo/simple/zope.interface/", "/echo/v2/library/alpine/manifests/sha256:0a1b", "/echo/github.com/!burnt!sushi/toml/@v/v1.0.0.info",
 		"/echo/a%20b+c", "/echo/%E2%98%95", "/echo/x;v=1,2", "/echo/?a=1;b=2&c=%zz", "/echo/?q=a+b%2Bc&q=&flag", "/echo/a%25b", "/echo/((d))'e'*!",
 	} {
-		if got, want := c.run(t, "--path-as-is", "--globoff", origin+path), "GET "+path+" 0 "+hashOf(nil); got != want {
-			t.Errorf("%s arrives as %s", path, got)
-		}
+		requests = append(requests, []string{"--write-out", "\n", "--path-as-is", "--globoff", origin + path})
+		want = append(want, "GET "+path+" 0 "+hashOf(nil))
 	}
 	for _, method := range []string{"PROPFIND", "MKCOL", "DELETE", "PATCH", "REPORT"} {
-		if got, want := c.run(t, "--request", method, origin+"/echo/dav"), method+" /echo/dav 0 "+hashOf(nil); got != want {
-			t.Errorf("%s arrives as %s", method, got)
+		requests = append(requests, []string{"--write-out", "\n", "--request", method, origin + "/echo/dav"})
+		want = append(want, method+" /echo/dav 0 "+hashOf(nil))
+	}
+	for i, got := range c.each(t, requests) {
+		if got != want[i] {
+			t.Errorf("%q arrives as %s", want[i], got)
 		}
 	}
 }

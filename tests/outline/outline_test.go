@@ -70,15 +70,16 @@ func TestOutline_RecordedStatements_AgreesWithPostgreSQLsParser(t *testing.T) {
 	for _, app := range benign.Apps() {
 		ofApp := 0
 		for _, x := range load(t, app) {
+			if os.Getenv("GATEHOUSE_LONG") != "1" && ofApp >= some/3 {
+				break
+			}
 			for _, s := range x.Statements {
 				shape := rough(s.SQL)
 				if seen[shape] {
 					continue
 				}
 				seen[shape] = true
-				if ofApp++; os.Getenv("GATEHOUSE_LONG") != "1" && ofApp > some/3 {
-					continue
-				}
+				ofApp++
 				compared++
 				if differs(t, s.SQL) {
 					if differences++; differences > 20 {

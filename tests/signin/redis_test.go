@@ -20,8 +20,9 @@ const (
 	slack        = time.Second
 )
 
-// A load asks a gate for pages, as fast as it answers.
+// A load asks a gate for pages, as fast as it answers or with a pause between.
 type load struct {
+	pause            time.Duration
 	answered, failed atomic.Int64
 	longest          atomic.Int64 // since it was last swapped
 }
@@ -31,7 +32,7 @@ func (l *load) run(t *testing.T, s *site, c *http.Client, stop <-chan struct{}, 
 		select {
 		case <-stop:
 			return
-		default:
+		case <-time.After(l.pause):
 		}
 		r, err := http.NewRequest("GET", fmt.Sprintf("%s/page/%d", s.origin, n), nil)
 		if err != nil {
@@ -71,7 +72,10 @@ func TestRedis_DiesAndComesBackUnderLoad_NoRequestFails(t *testing.T) {
 	s := startSite(t, backend.URL, "store: {cache: \""+server.URL()+"\"}\nnetwork: {trusted_proxies: [127.0.0.1]}\n"+
 		"application: {ratelimit: {default: 100000/min, routes: [{path: /export, rate: 3/h}]}}\n")
 	c := &http.Client{Transport: s.transport(), Timeout: patience}
-	var l load
+	l := load{pause: 5 * time.Millisecond} // some hundred requests a second, and cores for other tests
+	if longRun() {
+		l.pause = 0
+	}
 	var workers sync.WaitGroup
 	stop := make(chan struct{})
 	for i := range 8 {

@@ -35,7 +35,7 @@ func (k *keptRows) Row(_ exchange.Attribution, columns []sqlgate.Column, values 
 
 func (k *keptRows) wait(t *testing.T, n int) []string {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		k.mu.Lock()
 		if len(k.all) >= n {
 			defer k.mu.Unlock()

@@ -21,7 +21,7 @@ func TestQuery_Passes_AsItCame(t *testing.T) {
 
 func wantOutcomes(t *testing.T, p *played, want ...sqlgate.Outcome) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Second)
+	deadline := time.Now().Add(20 * time.Second)
 	for len(p.judge.outcomes()) < len(want) && time.Now().Before(deadline) {
 		time.Sleep(time.Millisecond)
 	}

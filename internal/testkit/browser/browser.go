@@ -9,6 +9,7 @@ package browser
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -72,6 +73,7 @@ func Start(t testing.TB, trusted ...string) *Browser {
 func flags() []chromedp.ExecAllocatorOption {
 	return []chromedp.ExecAllocatorOption{
 		chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck, chromedp.Headless, chromedp.DisableGPU,
+		chromedp.WSURLReadTimeout(actionTimeout),
 		chromedp.NoSandbox, // tests run as root in containers; the pages are the tests' own
 		chromedp.WindowSize(1280, 900),
 		chromedp.Flag("disable-quic", true),
@@ -234,7 +236,11 @@ func Fill(selector, text string) chromedp.Action {
 }
 
 // Screenshot keeps a picture of the page where `go test -artifacts` looks for it.
+// Without that flag it would be thrown away with the test, so none is taken.
 func (b *Browser) Screenshot(t testing.TB, name string) {
+	if f := flag.Lookup("test.artifacts"); f == nil || f.Value.String() != "true" {
+		return
+	}
 	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
 	defer cancel()
 	var picture []byte

@@ -24,10 +24,7 @@ const neighbours = 64
 func TestGuard_OrdinaryStatements_PassWithTheirOwnAndOthersInputs(t *testing.T) {
 	for _, app := range benign.Apps() {
 		t.Run(app, func(t *testing.T) {
-			all, err := benign.Load(app)
-			if err != nil {
-				t.Fatal(err)
-			}
+			all := benign.Loaded(t, app)
 			if os.Getenv("GATEHOUSE_LONG") == "" {
 				all = all[:min(exchanges, len(all))]
 			}

@@ -29,9 +29,18 @@ settings.configure(
                                                    "django.contrib.auth.context_processors.auth",
                                                    "django.contrib.messages.context_processors.messages"]}}],
     STATIC_URL="/static/",
+    PASSWORD_HASHERS=[__name__ + ".Hasher"],
     LOGGING_CONFIG=None,
 )
 django.setup()
+
+from django.contrib.auth.hashers import PBKDF2PasswordHasher  # noqa: E402
+
+
+class Hasher(PBKDF2PasswordHasher):
+    """Django's own, which costs a test less."""
+    iterations = 1000
+
 
 from django.contrib import admin  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
