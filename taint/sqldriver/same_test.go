@@ -268,7 +268,7 @@ func TestWrapped_ContextEndsTransaction_ConnectionKeptAsBare(t *testing.T) {
 				t.Fatal(err)
 			}
 			cancel()
-			for deadline := time.Now().Add(5 * time.Second); db.Stats().InUse > 0; time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(20 * time.Second); db.Stats().InUse > 0; time.Sleep(time.Millisecond) {
 				if time.Now().After(deadline) {
 					t.Fatal("the transaction did not end with its context")
 				}

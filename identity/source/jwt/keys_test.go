@@ -346,7 +346,7 @@ func TestKeys_SetOfManyKinds_UsableOnesCount(t *testing.T) {
 
 func waitFor(t *testing.T, what string, there func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); !there(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); !there(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no %s within 5 s", what)
 		}
