@@ -49,9 +49,9 @@ beside() { # modules that are not the product's: they build, and their own tests
 # it, or its test, starts goroutines or imports what synchronises them. Tests
 # that only compute, for long, stand in files *_pure_test.go, which the race
 # detector does not build: they, and no other of their packages, run without it as
-# well. Of tests/, which drive whole programs, attribution has it in each run, and
-# the others in the long run: it makes them slow, and the gate's goroutines meet in
-# the tests of internal/gateway and of the rungs too.
+# well. Of tests/ and internal/cli, which drive whole programs, attribution has it in
+# each run, and the others in the long run: it makes them slow, and the gate's
+# goroutines meet in the tests of internal/gateway and of the rungs too.
 packages() { # yes|no|pure
   local list
   list=$(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}} {{.Dir}} {{join .Imports ","}},{{join .TestImports ","}},{{join .XTestImports ","}},{{end}}' ./...) || return 1
@@ -62,7 +62,7 @@ packages() { # yes|no|pure
     case ",$imports" in *,sync,* | *,sync/atomic,* | *,golang.org/x/sync/*) meet=yes ;; esac
     if [ $meet = no ] && grep -qE '^\s*go (func|[A-Za-z_.]+\()' "$dir"/*.go; then meet=yes; fi
     if [ "${GATEHOUSE_LONG:-}" != 1 ]; then
-      case "$path" in */tests/attribution) ;; */tests/*) meet=no ;; esac
+      case "$path" in */tests/attribution) ;; */tests/* | */internal/cli) meet=no ;; esac
     fi
     if [ $meet = "$1" ] || { [ "$1$meet" = pureyes ] && compgen -G "$dir/*_pure_test.go" >/dev/null; }; then echo "$path"; fi
   done < <(sort -r <<<"$list") # the long ones of tests/ first

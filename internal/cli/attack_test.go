@@ -18,9 +18,16 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
+// long says that the long runs are asked for.
+var long = os.Getenv("GATEHOUSE_LONG") == "1"
+
 // The golden file is what `demo --attack` holds itself to, so it must say what
-// happens, better cells included.
+// happens, better cells included. tests/scenarios holds the command to the same in each
+// run; the long run has the race detector watch it too.
 func TestDemoAttack(t *testing.T) {
+	if !long && !*update {
+		t.Skip("GATEHOUSE_LONG=1 has the race detector watch the whole table; tests/scenarios holds the command to it in each run")
+	}
 	t.Parallel() // as all that start a demo: it waits for most of its time
 	for engine, file := range map[shop.Engine]string{shop.SQLite: "demo.golden", shop.PostgreSQL: "demo_postgres.golden"} {
 		t.Run(engine.String(), func(t *testing.T) {
@@ -41,7 +48,7 @@ func needPostgres(t *testing.T) {
 
 func attackAndCompare(t *testing.T, engine shop.Engine, file string) {
 	golden := (&demoDatabase{engine: engine}).golden()
-	rows := demoRows(t, demoCommand{Database: engine.String()})
+	rows := demoRows(t, demoCommand{Database: engine.String()}, attacks.All(engine))
 	var got strings.Builder
 	for _, r := range rows {
 		got.WriteString(r.line() + "\n")
@@ -63,9 +70,9 @@ func attackAndCompare(t *testing.T, engine shop.Engine, file string) {
 	}
 }
 
-// demoRows is what comes of `demo --attack` with the rest of the command, and
-// sees to it that nothing is left of it.
-func demoRows(t *testing.T, c demoCommand) []row {
+// demoRows is what comes of the cases in `demo --attack` with the rest of the command,
+// and sees to it that nothing is left of it. A demo without a rung has no week before.
+func demoRows(t *testing.T, c demoCommand, cases []attacks.Case) []row {
 	t.Helper()
 	var stderr bytes.Buffer
 	g := &globals{LogLevel: "warn", process: Process{Stdout: &stderr, Stderr: &stderr, LookupEnv: noEnv}}
@@ -78,7 +85,13 @@ func demoRows(t *testing.T, c demoCommand) []row {
 		d.bareClient.CloseIdleConnections()
 		d.client.CloseIdleConnections()
 	})
-	rows, err := d.tryAll(t.Context())
+	if d.without = len(c.Without) > 0; !d.without {
+		err = d.week(t.Context())
+	}
+	var rows []row
+	if err == nil {
+		rows, err = d.tryAll(t.Context(), cases)
+	}
 	if err := errors.Join(err, d.stop()); err != nil {
 		t.Fatalf("%v\n%s", err, stderr.String())
 	}

@@ -67,6 +67,7 @@ func TestScenarios(t *testing.T) {
 			"until":    until,
 			"closed":   closed,
 			"eventid":  eventID,
+			"cells":    cells,
 		},
 	})
 }
