@@ -126,9 +126,12 @@ func TestAlike_APersonWhoMistypes_GetsIn(t *testing.T) {
 
 func TestAlike_TimeOfFailures_IsTheSame(t *testing.T) {
 	g := newGate(t, &teller{compares: 60 * time.Millisecond}, written(t, alike))
-	// A busy machine makes some of them late, and none early.
+	// A busy machine makes some of them late, and none early: where it has, it is asked
+	// again. What a name itself takes longer, it takes each time.
 	took := map[string]time.Duration{"ann": time.Minute, "nobody": time.Minute}
-	for i := range 4 {
+	const most = 40 * time.Millisecond
+	apart := func() time.Duration { return (took["ann"] - took["nobody"]).Abs() }
+	for i := 0; i < 4 || i < 8 && apart() > most; i++ {
 		for name, least := range took {
 			v := &visitor{g: g, from: fmt.Sprintf("203.0.113.%d", i)}
 			began := time.Now()
@@ -136,7 +139,7 @@ func TestAlike_TimeOfFailures_IsTheSame(t *testing.T) {
 			took[name] = min(least, time.Since(began))
 		}
 	}
-	if d := (took["ann"] - took["nobody"]).Abs(); d > 40*time.Millisecond || took["nobody"] < 250*time.Millisecond {
+	if apart() > most || took["nobody"] < 250*time.Millisecond {
 		t.Errorf("failures take %v", took)
 	}
 }

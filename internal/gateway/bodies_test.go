@@ -86,7 +86,7 @@ func liveInputs(g *testGate, r *http.Request) (values []string) {
 func TestBomb_OfEachCoding_IsRefusedWith413(t *testing.T) {
 	asked := make(chan struct{}, 16)
 	g := newGate(t, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked <- struct{}{} }))
-	zeros := func() io.Reader { return io.LimitReader(zeroes{}, 8<<20) }
+	zeros := func() io.Reader { return io.LimitReader(zeroes{}, 2<<20) } // twice what is read
 	for coding := range encoders {
 		bomb := encode(t, coding, zeros())
 		for _, contentType := range []string{"application/json", "application/x-www-form-urlencoded"} {
@@ -108,7 +108,7 @@ func TestBomb_OfEachCoding_IsRefusedWith413(t *testing.T) {
 
 func TestBomb_Stacked_IsRefused(t *testing.T) {
 	g := newGate(t, hello)
-	bomb := encode(t, "gzip", strings.NewReader(encode(t, "gzip", io.LimitReader(zeroes{}, 16<<20))))
+	bomb := encode(t, "gzip", strings.NewReader(encode(t, "gzip", io.LimitReader(zeroes{}, 4<<20))))
 	if a := g.post("/", "application/json", bomb, "Content-Encoding: gzip, gzip"); a.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("%d bytes: %s", len(bomb), a.Status)
 	}
@@ -151,7 +151,7 @@ func large() int64 {
 	if longRun() {
 		return 1 << 30
 	}
-	return 40 << 20 // more than mostMemory
+	return 28 << 20 // more than mostMemory
 }
 
 // peak gives the most memory that the process has from the system in use by its

@@ -349,11 +349,15 @@ func TestProxy_ManyAtOnce(t *testing.T) {
 		text, _ := io.ReadAll(r.Body)
 		fmt.Fprintf(w, "%s %s %s", r.Header.Get(RequestIDHeader), r.URL.RawQuery, text)
 	}))
+	each := 8
+	if longRun() {
+		each = 200
+	}
 	var all sync.WaitGroup
 	for i := range 32 {
 		client := g.newClient(i%2 == 0)
 		all.Go(func() {
-			for j := range 20 {
+			for j := range each {
 				n := fmt.Sprintf("%d-%d", i, j)
 				res, err := client.Do(g.request("POST", "/?"+n, strings.NewReader(`{"n":"`+n+`"}`), "Content-Type: application/json"))
 				if err != nil {

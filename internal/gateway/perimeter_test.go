@@ -346,8 +346,8 @@ func TestAccess_MethodThatAFormNames_IsHeldToItsRule(t *testing.T) {
 	bob.signIn("bob", "battery staple")
 	const form = "application/x-www-form-urlencoded"
 	smallType, small := upload(t, 10, "_method", "DELETE")
-	largeType, large := upload(t, 3<<20, "_method", "DELETE")
-	otherType, other := upload(t, 3<<20, "method", "DELETE")
+	largeType, large := upload(t, 3<<19, "_method", "DELETE")
+	otherType, other := upload(t, 3<<19, "method", "DELETE")
 	for _, c := range []struct {
 		name, kind, body string
 		bob, ann         int
