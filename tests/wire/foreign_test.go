@@ -56,9 +56,9 @@ func TestJDBC_WholeJob_LooksTheSameThroughTheGate(t *testing.T) {
 	if long {
 		modes = "4"
 	}
-	testkit.Run(t, exec.Command(testkit.Need(t, "javac"), "-cp", jar, "-d", classes, script(t, "Client.java")))
+	testkit.Run(t, exec.Command(testkit.Need(t, "javac"), "-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-proc:none", "-cp", jar, "-d", classes, script(t, "Client.java")))
 	finishes(t, func(t *testing.T, to target) *exec.Cmd {
-		return to.client(t, java, "-XX:TieredStopAtLevel=1", "-cp", jar+":"+classes, "Client", "jdbc:postgresql://"+to.address()+"/"+to.database, to.user, to.password, modes)
+		return to.client(t, java, "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", jar+":"+classes, "Client", "jdbc:postgresql://"+to.address()+"/"+to.database, to.user, to.password, modes)
 	})
 }
 

@@ -115,7 +115,7 @@ func rageTime() time.Duration {
 	if long {
 		return 5 * time.Minute
 	}
-	return 400 * time.Millisecond
+	return 250 * time.Millisecond
 }
 
 // Whatever a client that knows its password sends, no refused statement reaches

@@ -47,7 +47,7 @@ func (c *counter) Write(p []byte) (int, error) { c.n += int64(len(p)); return le
 
 // What is large passes as it comes, and is held nowhere.
 func TestLarge_EachWay_TakesNoMemory(t *testing.T) {
-	size, row := int64(64<<20), 16<<20
+	size, row := int64(32<<20), 16<<20
 	if long {
 		size, row = 1<<30, 64<<20
 	}

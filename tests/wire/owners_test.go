@@ -203,7 +203,7 @@ func TestOwners_RandomStatements_ChangeOnesOwnRowsAlone(t *testing.T) {
 	before := placesOf(t, ctx, bare, rowsNow)
 	seed := uint64(time.Now().UnixNano())
 	w := &writing{Rand: rand.New(rand.NewPCG(seed, 0))}
-	count, seen := 1500, map[string]int{}
+	count, seen := 750, map[string]int{}
 	if long {
 		count = 100_000
 	}
