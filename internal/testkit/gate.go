@@ -122,7 +122,7 @@ func StartGateOn(t testing.TB, state, upstream string, args ...string) *Gate {
 		}
 	})
 	address := regexp.MustCompile(`(?m)^gatehouse: (https://localhost:\d+)[, ]`)
-	g.Origin = g.WaitFor(t, "address", 20*time.Second, func(said string) string {
+	g.Origin = g.WaitFor(t, "address", time.Minute, func(said string) string {
 		if found := address.FindStringSubmatch(said); found != nil {
 			return found[1]
 		}

@@ -114,7 +114,7 @@ func tail(s string, n int) string {
 }
 
 // stopTimeout is longer than the gate drains in a test.
-const stopTimeout = 10 * time.Second
+const stopTimeout = 30 * time.Second
 
 // Stop interrupts the program and waits until it has ended, which it gives the
 // exit code of. One that does not end is killed, and fails the test.

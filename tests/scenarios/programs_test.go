@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a script waits for what should come.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 type worldKey struct{}
 
