@@ -185,11 +185,8 @@ func (b *Backend) drop(list []ended, before time.Time, most int) ([]ended, int) 
 	for _, e := range list[:n] {
 		b.release(e.x)
 	}
-	kept := list[n:]
-	if n > 0 { // so that the array does not keep what is forgotten
-		kept = append([]ended(nil), kept...)
-	}
-	return kept, n
+	clear(list[:n]) // so that the array does not keep what is forgotten
+	return list[n:], n
 }
 
 // recent reports whether an exchange ended within the time remembered.
