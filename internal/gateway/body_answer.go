@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -104,14 +103,16 @@ func (t *transit) scanned(res *http.Response) error {
 	if err != nil { // no coding that can be read: it passes, as browsers can't either
 		return nil
 	}
-	first, final := body.hold()
+	first, final := body.hold(&t.gate.pieces)
 	for _, s := range scans {
 		d := t.guarded(s.step, func() gatehouse.Decision { return s.scan.Held(first, final) })
 		if d, ok := t.judge(s.step, d); !ok {
 			_ = body.Close() // refused: nothing of it is sent
 			return &refusedError{d}
 		}
-		s.tell(finding{d.Rule, d.Place}, false)
+		if d.Verdict != gatehouse.Pass {
+			s.tell(finding{d.Rule, d.Place}, false)
+		}
 	}
 	switch {
 	case final:
@@ -156,6 +157,7 @@ type answerBody struct {
 	known    bool         // its length
 	length   int64        // of the original; not positive where it is not known
 	held     []byte
+	whole    []byte // its text where all of that was held before; nil: it was not
 	reader   *pausingReader
 	paused   bool // before its end, and before its beginning was whole
 	broken   error
@@ -164,10 +166,13 @@ type answerBody struct {
 func newAnswerBody(res *http.Response) (*answerBody, error) {
 	b := &answerBody{original: res.Body, source: res.Body, known: res.ContentLength > 0, length: res.ContentLength}
 	coding := strings.Join(res.Header.Values("Content-Encoding"), ",")
-	if coding == "" || strings.EqualFold(coding, "identity") {
+	b.encoded = coding != "" && !strings.EqualFold(coding, "identity")
+	if h, ok := res.Body.(*wholeBody); ok && len(h.text) <= heldAnswer {
+		b.whole = h.text // and what is sent of an encoded one was not read yet
+	}
+	if !b.encoded || b.whole != nil {
 		return b, nil
 	}
-	b.encoded = true
 	decoded, err := input.Decoder(coding, io.TeeReader(res.Body, &b.raw), maxAnswer)
 	if err != nil {
 		// What the decoder took is put back.
@@ -183,36 +188,55 @@ type readCloser struct {
 	io.Closer
 }
 
+// A wholeBody is one that was read as a whole, and not sent yet.
+type wholeBody struct {
+	readCloser
+	text []byte // decoded; not nil
+}
+
 // hold reads the beginning: up to heldAnswer bytes, or what came before a pause.
-func (b *answerBody) hold() (first []byte, final bool) {
+func (b *answerBody) hold(pieces *piecePool) (first []byte, final bool) {
+	if b.whole != nil {
+		b.held = b.whole
+		return b.held, true
+	}
+	if !b.known && !b.encoded {
+		b.reader = newPausingReader(b.source, pieces)
+		var err error
+		b.held, err = b.reader.beginning()
+		return b.held, b.stopped(err)
+	}
 	size := int64(4 << 10)
 	if b.known && !b.encoded {
 		size = min(b.length, heldAnswer) + 1 // its end is read into the last byte
 	}
 	b.held = make([]byte, 0, size)
-	source := b.source
-	if !b.known && !b.encoded {
-		b.reader = newPausingReader(b.source)
-		source = b.reader
-	}
 	for len(b.held) < heldAnswer {
 		if len(b.held) == cap(b.held) {
 			b.held = append(b.held, 0)[:len(b.held)]
 		}
-		n, err := source.Read(b.held[len(b.held):min(cap(b.held), heldAnswer)])
+		n, err := b.source.Read(b.held[len(b.held):min(cap(b.held), heldAnswer)])
 		b.held = b.held[:len(b.held)+n]
-		switch {
-		case err == io.EOF:
-			return b.held, true
-		case err == errPaused:
-			b.paused = true
-			return b.held, false
-		case err != nil:
-			b.broken = err
-			return b.held, false
+		if err != nil {
+			return b.held, b.stopped(err)
 		}
 	}
 	return b.held, false
+}
+
+// stopped notes why the beginning ends where it does, and reports whether that is
+// the body's end.
+func (b *answerBody) stopped(err error) (final bool) {
+	switch err {
+	case nil:
+	case io.EOF:
+		return true
+	case errPaused:
+		b.paused = true
+	default:
+		b.broken = err
+	}
+	return false
 }
 
 // replay has the answer sent as the backend sent it: it was read whole, or up to
@@ -362,83 +386,3 @@ func (s *slidingBody) encoded(read, released int, final bool) {
 }
 
 func (s *slidingBody) Close() error { return s.body.Close() }
-
-// A pausingReader reads ahead, so that a pause is an error that passes.
-type pausingReader struct {
-	pieces chan piece
-	rest   []byte
-	err    error
-	done   chan struct{}
-	end    sync.Once
-	stop   chan struct{}
-}
-
-type piece struct {
-	text []byte
-	err  error
-}
-
-type pauseError struct{}
-
-func (pauseError) Error() string { return "the answer pauses" }
-
-var errPaused error = pauseError{}
-
-// newPausingReader reads from r until it ends, fails, or wait is called after r was
-// closed.
-func newPausingReader(r io.Reader) *pausingReader {
-	p := &pausingReader{pieces: make(chan piece), done: make(chan struct{}), stop: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		for {
-			buf := make([]byte, 16<<10)
-			n, err := r.Read(buf)
-			select {
-			case p.pieces <- piece{buf[:n], err}:
-			case <-p.stop:
-				return
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return p
-}
-
-// Read gives errPaused where nothing came for a while, after something did.
-func (p *pausingReader) Read(b []byte) (int, error) {
-	if len(p.rest) == 0 && p.err == nil {
-		timer := time.NewTimer(pause)
-		defer timer.Stop()
-		select {
-		case next := <-p.pieces:
-			p.rest, p.err = next.text, next.err
-		case <-timer.C:
-			return 0, errPaused
-		}
-	}
-	n := copy(b, p.rest)
-	p.rest = p.rest[n:]
-	if len(p.rest) == 0 && p.err != nil {
-		return n, p.err
-	}
-	return n, nil
-}
-
-// patient reads on over pauses.
-type patient struct{ r io.Reader }
-
-func (p patient) Read(b []byte) (int, error) {
-	for {
-		if n, err := p.r.Read(b); err != errPaused {
-			return n, err
-		}
-	}
-}
-
-// wait ends the reading; the source is closed already.
-func (p *pausingReader) wait() {
-	p.end.Do(func() { close(p.stop) })
-	<-p.done
-}

@@ -86,6 +86,7 @@ type Gate struct {
 	promises  promises
 	limiters  limiters
 	hits      map[string]*hits
+	pieces    piecePool // for answers' beginnings
 	started   time.Time
 	first     time.Time // when the site was first served from this state
 	reports   *headers.Reports

@@ -247,6 +247,7 @@ func holdAnswer(res *http.Response, limit int64) (*wholeAnswer, error) {
 		res.Body = readCloser{bytes.NewReader(raw), original}
 	}
 	h.answer.Body = raw
+	defer h.passOn(res)
 	coding := strings.Join(res.Header.Values("Content-Encoding"), ",")
 	if coding == "" || strings.EqualFold(coding, "identity") {
 		return h, nil
@@ -264,9 +265,17 @@ func holdAnswer(res *http.Response, limit int64) (*wholeAnswer, error) {
 	return h, nil
 }
 
+// passOn has the rungs behind read what was held, where that is all, and not read
+// and decode it once more.
+func (h *wholeAnswer) passOn(res *http.Response) {
+	if sent, ok := res.Body.(readCloser); ok && h.answer.Whole && h.answer.Body != nil {
+		res.Body = &wholeBody{sent, h.answer.Body}
+	}
+}
+
 // replace has res send another body, in no coding.
 func (h *wholeAnswer) replace(res *http.Response, body []byte) {
-	res.Body = readCloser{bytes.NewReader(body), h.closer}
+	res.Body = &wholeBody{readCloser{bytes.NewReader(body), h.closer}, body}
 	res.ContentLength = int64(len(body))
 	res.Header.Set("Content-Length", strconv.Itoa(len(body)))
 	for _, name := range [...]string{"Content-Encoding", "ETag", "Last-Modified", "Content-MD5", "Digest", "Repr-Digest", "Content-Digest", "Accept-Ranges"} {

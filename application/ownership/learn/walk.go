@@ -287,6 +287,9 @@ func (w *walker) note(n *node, text []byte) {
 		n.now.mixed = n.now.mixed || len(text) > maxText
 		return
 	}
+	if n.now.mixed && n.now.value != 0 && !n.id && !n.counts && n.leaf.things == nil {
+		return // what else stands there changes nothing
+	}
 	v := sum(w.key, text)
 	if n.id && len(w.ids) < maxGiven {
 		w.ids = append(w.ids, identifier{n, v})
