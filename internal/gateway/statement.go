@@ -191,9 +191,10 @@ func (t *transit) watchEnd(res *http.Response) {
 }
 
 // What is left of an answer that the gate refused is read up to so much, for so
-// long: it is the backend's words about the refusal, and short.
+// long: where the gate refused a statement it is the backend's words about that, and
+// short; where it refused the answer, it may be a list.
 const (
-	restMost = 64 << 10
+	restMost = 4 << 20
 	restFor  = 250 * time.Millisecond
 )
 
