@@ -113,6 +113,9 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	}
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.RetryAfter))
+		if p.Status == http.StatusTooManyRequests {
+			told[1] = "Please try again in " + inWords(p.RetryAfter) + "."
+		}
 	}
 	doc := problemDocument{Type: "about:blank", Title: told[0], Status: p.Status, Detail: told[1], Request: p.Request}
 	if p.Request != "" {
@@ -128,6 +131,21 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	h.Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(doc)
+}
+
+// inWords is a time to wait, for a person, and not too short.
+func inWords(seconds int) string {
+	n, unit := seconds, "second"
+	switch {
+	case seconds > 2*3600:
+		n, unit = (seconds+3599)/3600, "hour"
+	case seconds > 120:
+		n, unit = (seconds+59)/60, "minute"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	return strconv.Itoa(n) + " " + unit
 }
 
 // prefersHTML reports whether the client names text/html with at least the
