@@ -47,6 +47,9 @@ const (
 	Observed Outcome = "observed"
 	// Allowed: it would have been refused, but an `allow` entry lets it pass.
 	Allowed Outcome = "allowed"
+	// Proven: what it asks for was shown to be its own. Such a decision is in no log;
+	// explain tells of the last ones.
+	Proven Outcome = "proven"
 )
 
 // An Event is one line of the security log. Only the constructors of package

@@ -32,6 +32,10 @@ var catalogue = [...]Entry{
 		Meaning: "An administrator asked for what may be another's, as a rule's admins let it. It is ordinary work; of a principal or at an hour for which it is not, ask.",
 	},
 	{
+		Name: "gate_owner_proven", Level: gatehouse.Info, short: "it was shown to be the asker's own",
+		Meaning: "A request for one thing of many passed, since it was shown whose the thing is. This stands in no log: `gatehouse explain` tells it of the last 4,096 such requests.",
+	},
+	{
 		Name: "input_validation_fail", Level: gatehouse.Warning, short: "an input breaks a rule of form",
 		Meaning: "An input breaks a rule of form: the framing of the request, a size, an encoding, a declared type. Field says which input.",
 	},

@@ -134,6 +134,9 @@ var constructors = []struct {
 	{"UpstreamRecovered", func(a args) gatehouse.Event {
 		return UpstreamRecovered(a("upstream", "http://127.0.0.1:3000"), 90*time.Second)
 	}},
+	{"OwnerProven", func(a args) gatehouse.Event {
+		return OwnerProven(a.about(), "GET /orders/{id}", "/orders/{id}: "+a("evidence", "the ledger has it as the principal's"))
+	}},
 	{"AdminAct", func(a args) gatehouse.Event { return AdminAct(a.about(), "GET /orders/{id}") }},
 	{"Probing", func(a args) gatehouse.Event { return Probing(a.about(), a.decision(), 3, 10*time.Minute) }},
 	{"ExcessNotFound", func(a args) gatehouse.Event { return ExcessNotFound(a.about(), 40, time.Hour) }},

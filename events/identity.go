@@ -71,6 +71,15 @@ func SessionFixed(a About, d gatehouse.Decision, o gatehouse.Outcome) gatehouse.
 	return e
 }
 
+// OwnerProven is a request that passed because each rule of application/ownership was
+// satisfied; evidence says by what. It is told on demand, and not recorded.
+func OwnerProven(a About, routeTemplate, evidence string) gatehouse.Event {
+	e := about("gate_owner_proven", a)
+	e.Words, e.Outcome, e.Rung = "It was shown whose the thing is, and let pass.", gatehouse.Proven, "application/ownership"
+	e.Route, e.Evidence = route(routeTemplate), text(evidence, 1024)
+	return e
+}
+
 // AdminAct is an administrator who asked for what may be another's.
 func AdminAct(a About, routeTemplate string) gatehouse.Event {
 	e := about("authz_admin", a)

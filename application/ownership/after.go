@@ -121,7 +121,11 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 			if d, body, n = c.things(ctx, one, a, body); d.Verdict != gatehouse.Pass {
 				return d, nil, 0
 			}
-			cut += n
+			if cut += n; n > 0 {
+				c.passed(one.rule, "what was another's was cut out, and the rest is the principal's")
+			} else {
+				c.passed(one.rule, "all that it shows is the principal's")
+			}
 			continue
 		}
 		said := c.shared(ctx, p, one, c.told(ctx, one, a))
@@ -129,7 +133,7 @@ func (c *Case) After(ctx context.Context, p Prober, a *Answer) (d gatehouse.Deci
 		if said.standing == standsUnknown && !one.odd {
 			said = said.or(c.each(ctx, p, one, true))
 		}
-		if d := c.lent(said, one).decision(); d.Verdict != gatehouse.Pass {
+		if d := c.prove(one.rule, c.lent(said, one)); d.Verdict != gatehouse.Pass {
 			return d, nil, 0
 		}
 	}
@@ -180,8 +184,11 @@ func (c *Case) told(ctx context.Context, a *asked, of *Answer) finding {
 
 // byRows asks the rows that the answer was made from.
 func (c *Case) byRows(ctx context.Context, r *rule, of *Answer) finding {
-	if of.Rows == nil {
+	switch {
+	case of.Rows == nil:
 		return unknown("nobody knows exactly which rows the answer was made from")
+	case !of.Whole:
+		return unknown("the answer is longer than what is held to be judged: more rows may come")
 	}
 	owners, known := of.Rows.Owners(ctx, r.Owner.Column, r.Owner.Key)
 	switch {

@@ -21,10 +21,33 @@ type Case struct {
 	// also is what the request writes beside what its path names; nil: nothing that
 	// a rule is for.
 	also *Case
+	// proofs are those that let it pass so far.
+	proofs []Proof
 	// Admin is set where an administrator may have the thing although it may be
 	// another's: it is told as an event.
 	Admin bool
 }
+
+// A Proof is what satisfied the rule of a path.
+type Proof struct{ Path, Why string }
+
+// Proofs are what let the request pass, rule by rule; empty where nothing did yet.
+func (c *Case) Proofs() []Proof {
+	if c == nil {
+		return nil
+	}
+	return append(c.also.Proofs(), c.proofs...)
+}
+
+// prove decides about a rule, and notes what satisfied it.
+func (c *Case) prove(r *rule, f finding) gatehouse.Decision {
+	if f.standing == standsOwn {
+		c.passed(r, f.why)
+	}
+	return f.decision()
+}
+
+func (c *Case) passed(r *rule, why string) { c.proofs = append(c.proofs, Proof{r.Path, why}) }
 
 // asked is one rule with what the request names by it.
 type asked struct {
@@ -162,7 +185,9 @@ func later() gatehouse.Decision { return gatehouse.Decision{Verdict: gatehouse.P
 
 func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gatehouse.Decision {
 	if ok, d := c.administers(a.rule); ok {
-		c.Admin = true
+		if c.Admin = true; d.Verdict == gatehouse.Pass {
+			c.passed(a.rule, "the principal is an administrator of such things")
+		}
 		return d
 	}
 	r := a.rule
@@ -172,7 +197,7 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 	change = change && !c.q.queries(r)
 	if r.Owner.Self && !a.odd { // what it says, no answer need confirm
 		for _, id := range a.ids {
-			if d := c.lent(c.itself(r, id), a).decision(); d.Verdict != gatehouse.Pass {
+			if d := c.prove(r, c.lent(c.itself(r, id), a)); d.Verdict != gatehouse.Pass {
 				return d
 			}
 		}
@@ -184,15 +209,19 @@ func (c *Case) before(ctx context.Context, p Prober, a *asked, change bool) gate
 	case a.odd:
 		return gatehouse.Denied(RuleSpelling, gatehouse.Place{}, "the path is another spelling of %s, whose identifier servers read in different ways", r.Path).WithStatus(http.StatusNotFound)
 	case r.Owner.AtWrite && change:
-		return c.atWrite(ctx, p, a)
+		d := c.atWrite(ctx, p, a)
+		if d.Rule == ruleLater {
+			c.passed(r, "the SQL gate lets it change the principal's rows alone")
+		}
+		return d
 	case len(a.ids) == 0 && r.Items != "": // a collection's change, such as a new thing
 		return gatehouse.Passed()
 	case !change && c.q.Method == http.MethodHead && r.judges():
-		return c.shown(ctx, p, a).decision()
+		return c.prove(r, c.shown(ctx, p, a))
 	}
 	f := c.each(ctx, p, a, change)
 	if f.standing != standsOwn || !f.past || change {
-		return f.decision()
+		return c.prove(r, f)
 	}
 	a.again = true
 	return later()

@@ -26,7 +26,7 @@ func (c *Case) still(ctx context.Context, p Prober, a *Answer) gatehouse.Decisio
 			continue
 		}
 		f := c.each(ctx, p, one, true)
-		if d := f.decision(); d.Verdict != gatehouse.Pass && !f.gone {
+		if d := c.prove(one.rule, f); d.Verdict != gatehouse.Pass && !f.gone {
 			return d
 		}
 	}

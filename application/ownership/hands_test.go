@@ -227,3 +227,13 @@ func TestOwnership_RowsOfWhoSharesTheThing_MayBeShown(t *testing.T) {
 		}
 	}
 }
+
+func TestOwnership_RowsOfALongAnswer_ProveNothing(t *testing.T) {
+	d := open(t, ownership.Rule{Path: "/orders/{id}/export", Owner: ownership.Owner{Column: "orders.user_id", As: "users.id"}})
+	for whole, status := range map[bool]int{true: 200, false: 404} { // more rows may come
+		d.answers["/orders/5/export"] = ownership.Answer{Status: 200, Header: http.Header{}, Whole: whole, Rows: tableRows{"1"}}
+		if got, why, _ := d.ask(ann, "GET", "/orders/5/export", ""); got != status {
+			t.Errorf("whole %t: %d %s, want %d", whole, got, why, status)
+		}
+	}
+}

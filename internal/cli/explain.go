@@ -60,6 +60,7 @@ var outcomes = map[gatehouse.Outcome]string{
 	gatehouse.Refused:  "refused",
 	gatehouse.Observed: "let pass, and would have been refused: the rung observes",
 	gatehouse.Allowed:  "let pass by an allow entry",
+	gatehouse.Proven:   "let pass: what it asks for was shown to be its own",
 }
 
 // explain prints one event in words.

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/gatehousehq/gatehouse"
@@ -79,7 +80,11 @@ func (l local) Find(ctx context.Context, id string) ([]gatehouse.Event, error) {
 	if err := l.events.Flush(ctx); err != nil {
 		return nil, err
 	}
-	return sink.Find(ctx, l.store, id)
+	found, err := sink.Find(ctx, l.store, id)
+	if err != nil || slices.ContainsFunc(found, func(e gatehouse.Event) bool { return e.Outcome == gatehouse.Refused }) {
+		return found, err
+	}
+	return append(found, l.proofs.find(id)...), nil
 }
 
 func (l local) Search(ctx context.Context, f sink.Filter) ([]gatehouse.Event, error) {

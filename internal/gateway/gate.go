@@ -87,6 +87,7 @@ type Gate struct {
 	limiters  limiters
 	hits      map[string]*hits
 	pieces    piecePool // for answers' beginnings
+	proofs    proofs    // that let requests pass
 	started   time.Time
 	first     time.Time // when the site was first served from this state
 	reports   *headers.Reports

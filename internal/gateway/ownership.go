@@ -29,6 +29,9 @@ type owned struct {
 	// told is set where the rung has said no before the backend was asked, which it
 	// was all the same: the rung only observes, or lets this pass.
 	told bool
+	// proven is set where the request may pass, and what it asks for was shown to be
+	// its own.
+	proven bool
 	// shown is the beginning of the answer, to learn from; cut says there was more.
 	shown []byte
 	cut   bool
@@ -90,6 +93,7 @@ func ownershipRung(*config.Config, *Gate) (requestCheck, error) {
 		if o.told = d.Verdict != gatehouse.Pass; o.told || o.rules == nil {
 			return d
 		}
+		o.proven = !o.rules.Waits()
 		if o.rules.Admin {
 			t.gate.record(context.WithoutCancel(t.r.Context()), events.AdminAct(t.about(), t.x.Route))
 		}
@@ -193,6 +197,7 @@ func (t *transit) judgeOwned(a *activeRung, res *http.Response, held *wholeAnswe
 		_ = res.Body.Close() // refused: nothing of it is sent
 		return false, &refusedError{d}
 	}
+	t.owns.proven = true
 	if t.mends(a) {
 		private(res.Header)
 	}

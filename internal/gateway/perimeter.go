@@ -103,6 +103,7 @@ func (g *Gate) patternsOf(c *config.Config) (*patterns.Patterns, error) {
 // some addresses stands everybody.
 func (t *transit) seen() {
 	t.closeAttempt()
+	t.keepProofs()
 	if t.w.status == 0 || t.byAddress || strings.HasPrefix(t.x.Path, ownPrefix) || everybody(t.client) {
 		return
 	}
