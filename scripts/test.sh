@@ -35,7 +35,8 @@ formatted() {
   files=$(git ls-files -co --exclude-standard -- '*.go' | while read -r f; do [ -f "$f" ] && echo "$f"; done | xargs gofmt -l)
   [ -z "$files" ] || { printf 'gofmt -w these:\n%s\n' "$files"; return 1; }
 }
-staticcheck() { go tool -modfile=tools/go.mod staticcheck ./...; }
+# Collecting less often takes a quarter off its time, within what a small machine has.
+staticcheck() { GOGC=400 GOMEMLIMIT=2GiB go tool -modfile=tools/go.mod staticcheck ./...; }
 beside() { # modules that are not the product's: they build, and their own tests pass
   local module status=0
   for module in tools benchmarks; do
