@@ -288,13 +288,17 @@ func (c *Case) proven(ctx context.Context, p Prober, a *asked, id string, last b
 	if r.Owner.Self {
 		return c.itself(r, id)
 	}
-	said := unknown("the rule has no proof for this method")
+	var said finding
 	if path, ok := a.probePath(&c.q, id); ok {
 		if said = c.probed(ctx, p, path, r.Owner.As); said.standing != standsUnknown {
 			return said
 		}
 	}
-	if !r.Owner.Ledger {
+	switch {
+	case r.Owner.Ledger:
+	case said.why == "":
+		return unknown("the rule has no proof for this method")
+	default:
 		return said
 	}
 	has := c.looked(ctx, r, id)
