@@ -37,14 +37,14 @@ func (r *rule) identifiers(q *Request) (ids []string, whole bool) {
 				add(strings.TrimSpace(v))
 			}
 		default:
-			whole = p.among(q, add) && whole
+			whole = r.among(p, q, add) && whole
 		}
 	}
 	return ids, whole
 }
 
-// among looks for the identifier in the request's inputs.
-func (p place) among(q *Request, add func(string)) (whole bool) {
+// among looks for the identifier of a place in the request's inputs.
+func (r *rule) among(p place, q *Request, add func(string)) (whole bool) {
 	if q.Inputs == nil {
 		return false
 	}
@@ -70,8 +70,7 @@ func (p place) among(q *Request, add func(string)) (whole bool) {
 		all, read := q.Inputs.Operations()
 		return read && (len(all) > 0 || !q.change()) && !q.Unread && q.Inputs.Err() == nil
 	case "patch":
-		at, err := readPlacePointer(p.name) // it was read by New
-		if err != nil || !at.among(q.Inputs.Body(), add) {
+		if at := r.pointers[p.name]; !at.among(q.Inputs.Body(), add) {
 			return false
 		}
 	default:

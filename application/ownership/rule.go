@@ -131,12 +131,14 @@ type rule struct {
 	first   string        // the first segment of both, in lower case; "" where any may be
 	itself  input.Pattern // the path of a thing, where Thing is one
 	ids     []place
-	plan    *answer.Plan // nil: the answer's body tells nothing
-	graph   *answer.Graph
-	matched atomic.Bool // since it was made
-	probe   []string    // Owner.Probe, cut at its wildcards: text, name, text, name, …
-	gives   []giving
-	sharing bool // what it is judged by says with whom a thing is shared
+	// pointers are those of ids in a patch, by their names.
+	pointers map[string]pointer
+	plan     *answer.Plan // nil: the answer's body tells nothing
+	graph    *answer.Graph
+	matched  atomic.Bool // since it was made
+	probe    []string    // Owner.Probe, cut at its wildcards: text, name, text, name, …
+	gives    []giving
+	sharing  bool // what it is judged by says with whom a thing is shared
 }
 
 type giving struct {
@@ -286,9 +288,14 @@ func (r *rule) places() error {
 			return errGraphQL
 		}
 		if kind == "patch" {
-			if _, err := readPlacePointer(name); err != nil {
+			at, err := readPlacePointer(name)
+			if err != nil {
 				return fmt.Errorf("id %q: %w", id, err)
 			}
+			if r.pointers == nil {
+				r.pointers = make(map[string]pointer)
+			}
+			r.pointers[name] = at
 		}
 		if kind == "header" {
 			name = http.CanonicalHeaderKey(name)

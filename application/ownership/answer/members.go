@@ -1,5 +1,7 @@
 package answer
 
+import "slices"
+
 const (
 	// memberDepth and maxPath bound what Members looks at.
 	memberDepth = 16
@@ -166,12 +168,9 @@ func (r *memberReader) member(at, n int, name []byte) int {
 
 // tell notes a path; two ways may lead to one, as names may have dots in them.
 func (r *memberReader) tell(path string) {
-	for _, told := range r.all {
-		if told == path {
-			return
-		}
+	if !slices.Contains(r.all, path) {
+		r.all = append(r.all, path)
 	}
-	r.all = append(r.all, path)
 }
 
 // element is the place of an array's elements.
