@@ -3,20 +3,15 @@ package wire
 import (
 	"fmt"
 	"net"
-	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/gatehousehq/gatehouse/data/sqlgate/pgwire"
 	"github.com/gatehousehq/gatehouse/internal/testkit"
+	"github.com/gatehousehq/gatehouse/internal/testkit/postgres"
 	"github.com/gatehousehq/gatehouse/secret"
 )
 
@@ -29,60 +24,17 @@ const (
 // its clients connect to.
 func pooler(t *testing.T, before target) target {
 	t.Helper()
-	program := testkit.Need(t, "pgbouncer", "/usr/sbin/pgbouncer")
-	dir, err := os.MkdirTemp("", "gatehouse-pgbouncer-") // not t.TempDir: the account that it runs as could not enter it
+	addr := postgres.RunPooler(t,
+		fmt.Sprintf("wire = host=%s port=%s dbname=%s user=%s password='%s'", before.host, before.port, before.database, before.user, strings.ReplaceAll(before.password, "'", "''")),
+		fmt.Sprintf("%q %q\n", before.user, poolerPassword),
+		"auth_type = scram-sha-256", "pool_mode = transaction", fmt.Sprint("default_pool_size = ", poolSize), "server_tls_sslmode = disable", "client_tls_sslmode = disable")
+	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what is left is in the system's folder for that
-	port := testkit.FreePort(t)
-	ini := fmt.Sprintf(`[databases]
-wire = host=%s port=%s dbname=%s user=%s password='%s'
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = %s
-unix_socket_dir =
-auth_type = scram-sha-256
-auth_file = %s/users
-pool_mode = transaction
-default_pool_size = %d
-server_tls_sslmode = disable
-client_tls_sslmode = disable
-ignore_startup_parameters = extra_float_digits
-logfile = %s/log
-`, before.host, before.port, before.database, before.user, strings.ReplaceAll(before.password, "'", "''"), port, dir, poolSize, dir)
-	users := fmt.Sprintf("%q %q\n", before.user, poolerPassword)
-	for name, text := range map[string]string{"ini": ini, "users": users} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command(program, filepath.Join(dir, "ini"))
-	if os.Geteuid() == 0 { // which PgBouncer refuses to run as
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: nobody(t, dir)}
-	}
-	testkit.Start(t, cmd)
-	testkit.WaitAccepting(t, net.JoinHostPort("127.0.0.1", port), 10*time.Second)
 	behind := before
 	behind.gated, behind.host, behind.port, behind.database, behind.password = true, "127.0.0.1", port, "wire", poolerPassword
 	return behind
-}
-
-// nobody is an account without rights, which is given the folder.
-func nobody(t *testing.T, dir string) *syscall.Credential {
-	t.Helper()
-	u, err := user.Lookup("nobody")
-	if err != nil {
-		t.Skip(err)
-	}
-	uid, _ := strconv.Atoi(u.Uid) // numbers on this system
-	gid, _ := strconv.Atoi(u.Gid)
-	for _, path := range []string{dir, filepath.Join(dir, "ini"), filepath.Join(dir, "users")} {
-		if err := os.Chown(path, uid, gid); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
 // usePool has more clients than the pool has sessions, with transactions that

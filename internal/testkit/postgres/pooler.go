@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -31,39 +32,40 @@ type Pooler struct {
 // skips the test where PgBouncer is missing.
 func (s *Server) StartPooler(t testing.TB, p Pooler) (addr string) {
 	t.Helper()
-	program := testkit.Need(t, "pgbouncer", "/usr/sbin/pgbouncer")
 	host, port, err := net.SplitHostPort(s.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, reset := testkit.FreePort(t), "DISCARD ALL"
+	reset := "DISCARD ALL"
 	if p.Keep {
 		reset = ""
 	}
+	return RunPooler(t, fmt.Sprintf("* = host=%s port=%s user=%s", host, port, p.Role), "",
+		"auth_type = any", "pool_mode = "+p.Mode, fmt.Sprint("default_pool_size = ", p.Size), "server_reset_query = "+reset)
+}
+
+// RunPooler runs a PgBouncer of one database until the test ends, and gives where it
+// listens. database is its line of [databases], users its auth_file, and settings are
+// lines of [pgbouncer]. It skips the test where PgBouncer is missing.
+func RunPooler(t testing.TB, database, users string, settings ...string) (addr string) {
+	t.Helper()
+	program := testkit.Need(t, "pgbouncer", "/usr/sbin/pgbouncer")
 	dir, err := os.MkdirTemp("", "gatehouse-pgbouncer-") // not t.TempDir: the account that it runs as could not enter it
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // what is left is in the system's folder for that
-	ini := fmt.Sprintf(`[databases]
-* = host=%s port=%s user=%s
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = %s
-unix_socket_dir =
-auth_type = any
-pool_mode = %s
-default_pool_size = %d
-server_reset_query = %s
-ignore_startup_parameters = extra_float_digits
-`, host, port, p.Role, own, p.Mode, p.Size, reset)
-	file := filepath.Join(dir, "pgbouncer.ini")
-	if err := os.WriteFile(file, []byte(ini), 0o644); err != nil {
-		t.Fatal(err)
+	own, file, accounts := testkit.FreePort(t), filepath.Join(dir, "pgbouncer.ini"), filepath.Join(dir, "users")
+	ini := append([]string{"[databases]", database, "[pgbouncer]", "listen_addr = 127.0.0.1", "listen_port = " + own, "unix_socket_dir =",
+		"ignore_startup_parameters = extra_float_digits", "auth_file = " + accounts}, settings...)
+	for path, text := range map[string]string{file: strings.Join(ini, "\n") + "\n", accounts: users} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cmd := exec.Command(program, file)
 	if os.Geteuid() == 0 { // which PgBouncer refuses to run as
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: unprivileged(t, dir, file)}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: unprivileged(t, dir, file, accounts)}
 	}
 	testkit.Start(t, cmd)
 	addr = net.JoinHostPort("127.0.0.1", own)
