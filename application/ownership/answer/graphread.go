@@ -246,7 +246,7 @@ func (r *graphReader) members(value func(name []byte) *Error) *Error {
 		return err
 	}
 	for {
-		name, err := r.name()
+		name, err := r.name("")
 		if err == nil {
 			err = value(name)
 		}
@@ -257,23 +257,6 @@ func (r *graphReader) members(value func(name []byte) *Error) *Error {
 			return err
 		}
 	}
-}
-
-// name goes behind a member's name and its colon.
-func (r *graphReader) name() ([]byte, *Error) {
-	if r.peek() != '"' {
-		return nil, r.bad()
-	}
-	start := r.i + 1
-	shape, err := r.text()
-	if err != nil {
-		return nil, err
-	}
-	name, ok := r.plain(r.b[start:r.i-1], shape)
-	if !ok {
-		return nil, r.fault(InvalidText)
-	}
-	return name, r.colon()
 }
 
 // elements reads an array.

@@ -190,13 +190,28 @@ func (r *reader) object(n *node) *Error {
 // member goes behind a name and its colon, and says which of the node's it is,
 // or -1.
 func (r *reader) member(n *node) (int, *Error) {
+	name, err := r.name(n.path)
+	if err != nil {
+		return 0, err
+	}
+	for i := range n.members {
+		if n.members[i].name == string(name) {
+			return i, nil
+		}
+	}
+	return -1, nil
+}
+
+// name goes behind the name of a member of the object at path, and behind its colon.
+// It is only good until r reads on.
+func (r *reader) name(path string) ([]byte, *Error) {
 	if r.peek() != '"' {
-		return 0, r.bad()
+		return nil, r.bad()
 	}
 	start := r.i + 1
 	found, err := r.text()
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	name := r.b[start : r.i-1]
 	if found != 0 {
@@ -204,17 +219,10 @@ func (r *reader) member(n *node) (int, *Error) {
 		// name that is looked for.
 		var ok bool
 		if name, ok = r.plain(name, found); !ok {
-			return 0, r.at(n, InvalidText)
+			return nil, &Error{Fault: InvalidText, Path: path, At: r.i}
 		}
 	}
-	which := -1
-	for i := range n.members {
-		if n.members[i].name == string(name) {
-			which = i
-			break
-		}
-	}
-	return which, r.colon()
+	return name, r.colon()
 }
 
 // watched reads the value of a member of the plan. Where the member was there
