@@ -64,12 +64,16 @@ func newFloods(limit int) *floods {
 	return &floods{limit: limit, keys: map[floodKey]*flood{}, rest: map[string]*flood{}}
 }
 
+// over reports whether a window has ended, or its clock was set back. A time that is
+// a little before its start was only read before it.
+func over(start, now time.Time) bool { return now.Sub(start).Abs() >= floodWindow }
+
 // absorb reports whether the event was counted, and need not be written.
 func (fs *floods) absorb(e gatehouse.Event) bool {
 	key := floodKeyOf(e)
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
-	if since := e.Time.Sub(fs.start); since >= floodWindow || since < 0 {
+	if over(fs.start, e.Time) {
 		fs.start, fs.written = e.Time, 0
 	}
 	f := fs.keys[key]
@@ -139,7 +143,7 @@ func (fs *floods) addRest(e gatehouse.Event) {
 // due takes the sums of windows that have ended, and forgets keys that were
 // quiet in theirs. A key whose window was above the limit stays counted.
 func (fs *floods) due(now time.Time) []gatehouse.Event {
-	return fs.take(func(f *flood) bool { return now.Sub(f.start) >= floodWindow || now.Before(f.start) }, now)
+	return fs.take(func(f *flood) bool { return over(f.start, now) }, now)
 }
 
 // all takes every sum.

@@ -149,6 +149,28 @@ func TestFlood_MoreKeysThanHeld_AreCountedByName(t *testing.T) {
 	}
 }
 
+// Events of many goroutines come in another order than they happened.
+func TestFlood_EventsOutOfOrder_BeginNoNewWindow(t *testing.T) {
+	fs := newFloods(1)
+	at := time.Date(2030, 1, 7, 8, 0, 0, 0, time.UTC)
+	written := 0
+	for i := range 2000 {
+		e := refusal(fmt.Sprintf("10.0.%d.%d", i>>8, i&255), "r", "x")
+		e.Time = at.Add(-time.Duration(i%2*i) * time.Microsecond)
+		if !fs.absorb(e) {
+			written++
+		}
+		fs.due(at.Add(-time.Millisecond))
+	}
+	if written != maxWritten {
+		t.Errorf("%d were written, want %d", written, maxWritten)
+	}
+	fs.due(at.Add(-time.Hour)) // the clock was set back
+	if len(fs.keys) != 0 {
+		t.Errorf("%d keys outlived it", len(fs.keys))
+	}
+}
+
 func stamped(e gatehouse.Event) gatehouse.Event {
 	e.Time = time.Now().UTC()
 	return e
