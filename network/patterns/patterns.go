@@ -183,13 +183,14 @@ func (p *Patterns) Observe(s Seen) []Alarm {
 	if s.Route == "" {
 		s.Route = input.Route(s.Method, s.Path)
 	}
-	v := view{Seen: s, unit: unit, now: p.now(), client: maphash.Comparable(p.seed, unit), route: maphash.String(p.seed, s.Route)}
+	v := view{Seen: s, unit: unit, client: maphash.Comparable(p.seed, unit), route: maphash.String(p.seed, s.Route)}
 	var tools uint64
 	if v.failed() {
 		tools = toolsOf(s.Path)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	v.now = p.now() // here, so that it never goes back
 	var alarms []Alarm
 	p.scan(&v, tools, &alarms)
 	p.walk(&v, &alarms)
